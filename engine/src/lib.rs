@@ -1,0 +1,22 @@
+//! A quorum block engine: an array whose children hold replicas. Writes go to all of them, reads
+//! are voted on.
+//!
+//! The rules are those of QEMU 10.0.2's `quorum` driver, re-implemented. The engine has no clock, no
+//! randomness, no threads, no channel and no log; it runs wherever its futures are polled.
+//!
+//! - [`device`]: what a child is; [`memory`] has one,
+//! - [`vote`]: the votes, pure,
+//! - [`event`]: what an array reports.
+
+#![forbid(unsafe_code)]
+
+pub mod device;
+pub mod errno;
+pub mod event;
+pub mod memory;
+pub mod vote;
+
+pub use device::{BlockDevice, Extent, ExtentKind, Flags, IoFuture, Limits, Prealloc, ZeroFlags};
+pub use errno::{Errno, Result};
+pub use event::{Event, EventSink, NodeName, OpType, SECTOR_BYTES, Sectors};
+pub use memory::{Image, Memory};
