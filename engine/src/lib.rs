@@ -6,17 +6,22 @@
 //!
 //! - [`device`]: what a child is; [`memory`] has one,
 //! - [`vote`]: the votes, pure,
-//! - [`event`]: what an array reports.
+//! - [`quorum`]: the array, and its options,
+//! - [`event`]: what an array reports,
+//! - [`graph`]: nodes by name, and who is whose child.
 
 #![forbid(unsafe_code)]
 
 pub mod device;
 pub mod errno;
 pub mod event;
+pub mod graph;
 pub mod memory;
+pub mod quorum;
 pub mod vote;
 
 pub use device::{BlockDevice, Extent, ExtentKind, Flags, IoFuture, Limits, Prealloc, ZeroFlags};
 pub use errno::{Errno, Result};
 pub use event::{Event, EventSink, NodeName, OpType, SECTOR_BYTES, Sectors};
 pub use memory::{Image, Memory};
+pub use quorum::{Quorum, options::QuorumOptions};
