@@ -1,0 +1,268 @@
+//! Children of an array that are real files.
+//!
+//! A [`FileDevice`] does its input and output on the threads of the `blocking` crate, with the page
+//! cache between it and the medium. Absent on purpose: direct I/O, locks, holes (a file answers that
+//! it holds data everywhere, and zeroes are written), and any format but the raw one.
+
+#![forbid(unsafe_code)]
+
+mod pool;
+
+use bytes::Bytes;
+use quorate_engine::{
+    BlockDevice, Errno, Extent, ExtentKind, Flags, IoFuture, Limits, Prealloc, Result, ZeroFlags,
+};
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, ErrorKind, Seek, SeekFrom},
+    os::unix::fs::FileExt,
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// A block device over a file, or over a block device of the operating system.
+///
+/// ```
+/// use quorate_engine::{BlockDevice, Flags, Quorum, QuorumOptions};
+/// use quorate_file::FileDevice;
+/// use std::{fs, sync::Arc};
+///
+/// # futures_lite::future::block_on(async {
+/// let dir = tempfile::tempdir()?;
+/// let mut options = QuorumOptions::builder("q", 2);
+/// for name in ["a.img", "b.img", "c.img"] {
+///     options = options.child(name, Arc::new(FileDevice::create(dir.path().join(name), 1 << 20)?));
+/// }
+/// let events = |event| println!("{event:?}");
+/// let quorum = Quorum::open(options.build()?, &(), Arc::new(events)).await?;
+///
+/// quorum.pwrite(4096, b"three copies".as_slice().into(), Flags::FUA).await?;
+/// fs::write(dir.path().join("b.img"), vec![0xbd; 1 << 20])?; // behind the array's back
+/// assert_eq!(quorum.pread(4096, 12).await?, b"three copies".as_slice()); // and b.img is reported
+/// quorum.close().await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct FileDevice {
+    /// `None` once closed; the descriptor goes with the last request that uses it.
+    file: Mutex<Option<Arc<File>>>,
+    /// Requests beyond it are refused, so that no write lets the file grow.
+    bytes: Arc<AtomicU64>,
+    access: Access,
+}
+
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Reads only; everything else is refused with `EPERM`.
+    ReadOnly,
+    /// Reads and writes.
+    ReadWrite,
+}
+
+impl FileDevice {
+    /// Creates a file of this length that reads as zeroes, and takes no space yet.
+    ///
+    /// # Errors
+    /// The operating system's; a file that exists is left alone.
+    pub fn create(path: impl AsRef<Path>, bytes: u64) -> io::Result<Self> {
+        let path = path.as_ref();
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
+        if let Err(error) = file.set_len(bytes) {
+            // The caller hears why there is no such file, not why a useless one is left.
+            let _ = fs::remove_file(path);
+            return Err(error);
+        }
+        Self::new(file, Access::ReadWrite)
+    }
+
+    /// Opens a file that exists. Its length is what it is now.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn open(path: impl AsRef<Path>, access: Access) -> io::Result<Self> {
+        let write = access == Access::ReadWrite;
+        Self::new(OpenOptions::new().read(true).write(write).open(path)?, access)
+    }
+
+    fn new(file: File, access: Access) -> io::Result<Self> {
+        let bytes = Arc::new(AtomicU64::new(length(&file)?));
+        Ok(Self { file: Mutex::new(Some(Arc::new(file))), bytes, access })
+    }
+
+    fn file(&self) -> Result<Arc<File>> {
+        let file = self.file.lock().expect("nothing panics under this lock");
+        file.clone().ok_or(Errno::ENOMEDIUM)
+    }
+
+    /// The open file, if the range lies inside the device.
+    fn inside(&self, offset: u64, bytes: u64) -> Result<Arc<File>> {
+        let end = offset.checked_add(bytes).ok_or(Errno::EINVAL)?;
+        if end > self.bytes.load(Ordering::SeqCst) {
+            return Err(Errno::EINVAL);
+        }
+        self.file()
+    }
+
+    fn writable(&self) -> Result<()> {
+        if self.access == Access::ReadWrite { Ok(()) } else { Err(Errno::EPERM) }
+    }
+}
+
+impl BlockDevice for FileDevice {
+    fn limits(&self) -> Limits {
+        Limits {
+            write_fua: true,
+            zeroes: Some(ZeroFlags { fua: true, may_unmap: false, no_fallback: false }),
+            read_only: self.access == Access::ReadOnly,
+            ..Limits::NONE
+        }
+    }
+
+    /// The file's own length, also where somebody else has changed it.
+    fn length(&self) -> IoFuture<'_, u64> {
+        Box::pin(async {
+            let file = self.file()?;
+            pool::run(move || Ok(length(&file)?)).await
+        })
+    }
+
+    /// A file that ends early is `EIO`: it was longer when it was opened.
+    fn pread(&self, offset: u64, bytes: usize) -> IoFuture<'_, Bytes> {
+        Box::pin(async move {
+            let file = self.inside(offset, bytes as u64)?;
+            pool::run(move || read(&file, offset, bytes)).await
+        })
+    }
+
+    fn pwrite(&self, offset: u64, data: Bytes, flags: Flags) -> IoFuture<'_, ()> {
+        Box::pin(async move {
+            self.writable()?;
+            let file = self.inside(offset, data.len() as u64)?;
+            pool::run(move || {
+                write(&file, offset, &data)?;
+                if flags.fua { sync(&file) } else { Ok(()) }
+            })
+            .await
+        })
+    }
+
+    /// Writes zeroes in pieces, hence `ENOTSUP` with [`Flags::no_fallback`].
+    fn pwrite_zeroes(&self, offset: u64, bytes: u64, flags: Flags) -> IoFuture<'_, ()> {
+        Box::pin(async move {
+            self.writable()?;
+            if flags.no_fallback {
+                return Err(Errno::ENOTSUP);
+            }
+            let file = self.inside(offset, bytes)?;
+            pool::run(move || {
+                write_zeroes(&file, offset, bytes)?;
+                if flags.fua { sync(&file) } else { Ok(()) }
+            })
+            .await
+        })
+    }
+
+    /// Succeeds and changes nothing: a hint that may be ignored.
+    fn pdiscard(&self, offset: u64, bytes: u64) -> IoFuture<'_, ()> {
+        Box::pin(async move {
+            self.writable()?;
+            self.inside(offset, bytes).map(drop)
+        })
+    }
+
+    fn flush(&self) -> IoFuture<'_, ()> {
+        Box::pin(async {
+            let file = self.file()?;
+            pool::run(move || sync(&file)).await
+        })
+    }
+
+    /// Data everywhere: the standard library cannot ask for holes.
+    fn block_status(&self, offset: u64, bytes: u64) -> IoFuture<'_, Extent> {
+        Box::pin(async move {
+            self.inside(offset, bytes)?;
+            Ok(Extent { bytes, kind: ExtentKind::Data })
+        })
+    }
+
+    /// `ENOTSUP` unless no space is to be provided.
+    fn truncate(&self, bytes: u64, prealloc: Prealloc) -> IoFuture<'_, ()> {
+        Box::pin(async move {
+            self.writable()?;
+            if prealloc != Prealloc::Off {
+                return Err(Errno::ENOTSUP);
+            }
+            let (file, known) = (self.file()?, self.bytes.clone());
+            pool::run(move || {
+                file.set_len(bytes)?;
+                known.store(bytes, Ordering::SeqCst);
+                Ok(())
+            })
+            .await
+        })
+    }
+
+    /// Closes the file once the requests in flight are done; later ones are `ENOMEDIUM`.
+    fn close(&self) -> IoFuture<'_, ()> {
+        Box::pin(async {
+            let file = self.file.lock().expect("nothing panics under this lock").take();
+            pool::run(move || {
+                drop(file);
+                Ok(())
+            })
+            .await
+        })
+    }
+
+    /// Looks at the file's length again.
+    fn invalidate(&self) -> IoFuture<'_, ()> {
+        Box::pin(async {
+            let (file, known) = (self.file()?, self.bytes.clone());
+            pool::run(move || {
+                known.store(length(&file)?, Ordering::SeqCst);
+                Ok(())
+            })
+            .await
+        })
+    }
+}
+
+/// By seeking: the metadata of a block device of the operating system have no length.
+fn length(mut file: &File) -> io::Result<u64> {
+    file.seek(SeekFrom::End(0))
+}
+
+fn read(file: &File, offset: u64, bytes: usize) -> Result<Bytes> {
+    let mut data = vec![0; bytes];
+    match file.read_exact_at(&mut data, offset) {
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(Errno::EIO),
+        done => Ok(done.map(|()| data.into())?),
+    }
+}
+
+/// Goes on where a part was written, and after an interruption.
+fn write(file: &File, offset: u64, data: &[u8]) -> Result<()> {
+    Ok(file.write_all_at(data, offset)?)
+}
+
+fn write_zeroes(file: &File, offset: u64, bytes: u64) -> Result<()> {
+    let (mut at, end) = (offset, offset + bytes);
+    while at < end {
+        let piece = ZEROES.len().min(usize::try_from(end - at).unwrap_or(usize::MAX));
+        write(file, at, &ZEROES[..piece])?;
+        at += piece as u64;
+    }
+    Ok(())
+}
+
+fn sync(file: &File) -> Result<()> {
+    Ok(file.sync_data()?)
+}
+
+/// The most zeroes that are written in one piece.
+static ZEROES: [u8; 1 << 16] = [0; 1 << 16];
