@@ -1,0 +1,129 @@
+//! Which operations a rule is about, and which sectors its fault leaves in doubt: pure questions.
+
+use crate::{
+    effect::{Alteration, Effect, Flip},
+    fault::{Fault, Target},
+    host::ChildOp,
+    rule::{OpKind, Origin, Origins, Place, Rule, When},
+};
+use quorate_engine::{Sectors, event::SECTOR_BYTES};
+use std::{ops::Range, time::Duration};
+
+/// The bytes of the operation that lie where the rule applies, or nothing where it does not.
+pub(crate) fn touched(rule: &Rule, op: &ChildOp, length: u64) -> Option<Range<u64>> {
+    let Place { sectors, origin, bytes } = &rule.r#where;
+    let is_origin = match origin {
+        Origins::Any => true,
+        Origins::Guest => op.origin == Origin::Guest,
+        Origins::Rewrite => op.origin == Origin::Rewrite,
+    };
+    if !is_origin || bytes.is_some_and(|sizes| op.bytes < sizes.min || sizes.max < op.bytes) {
+        return None;
+    }
+    let mut range = op.range();
+    if let Some(sectors) = sectors {
+        range.start = range.start.max(sectors.start * SECTOR_BYTES);
+        range.end = range.end.min(sectors.end * SECTOR_BYTES);
+        if range.start >= range.end {
+            return None;
+        }
+    }
+    let is_possible = match &rule.r#do {
+        Fault::Corrupt { damage, .. } | Fault::Rot { damage, .. } => {
+            !range.is_empty() && damage.at.is_none_or(|at| range.contains(&at))
+        }
+        Fault::Misdirect(target) => {
+            let end = |to: u64| to.checked_add(range.end - range.start);
+            let fits = |to: u64| to != range.start && end(to).is_some_and(|end| end <= length);
+            !range.is_empty() && displaced(target, &range).is_some_and(fits)
+        }
+        Fault::Stale { .. } | Fault::Zero | Fault::Torn { .. } => !range.is_empty(),
+        Fault::Short { bytes } => *bytes < op.bytes,
+        _ => true,
+    };
+    is_possible.then_some(range)
+}
+
+/// Where the bytes of the range are misdirected to; nothing below the start of the device.
+pub(crate) fn displaced(target: &Target, range: &Range<u64>) -> Option<u64> {
+    match target {
+        Target::By(shift) => {
+            let bytes = shift.0.checked_mul(i64::try_from(SECTOR_BYTES).ok()?)?;
+            range.start.checked_add_signed(bytes)
+        }
+        Target::To(sector) => Some(sector * SECTOR_BYTES + range.start % SECTOR_BYTES),
+    }
+}
+
+/// Whether the fault is nothing but an answer, of which an operation has one.
+pub(crate) fn is_status(fault: &Fault) -> bool {
+    matches!(fault, Fault::Status { .. } | Fault::Hang { .. } | Fault::Unsupported)
+}
+
+pub(crate) fn is_due(when: &When, matched: u64, now: Duration) -> bool {
+    let is_open = when.window.is_none_or(|window| {
+        let Some(since) = now.checked_sub(window.start) else { return false };
+        let Some(end) = window.end else { return true };
+        let since = match when.period {
+            Some(period) => Duration::from_nanos(nanos(since) % nanos(period)),
+            None => since,
+        };
+        since < end - window.start
+    });
+    is_open
+        && (when.nth.is_empty() || when.nth.contains(&matched))
+        && when.every.is_none_or(|every| matched.is_multiple_of(every))
+        && when.first.is_none_or(|first| matched <= first)
+}
+
+/// The sectors that may be wrong because of this effect.
+pub(crate) fn taint(effect: &Effect, op: &ChildOp, range: &Range<u64>) -> Vec<Sectors> {
+    let mut taint = Vec::new();
+    if let Some(applied) = &effect.applied {
+        let mut start = op.offset;
+        for piece in applied {
+            taint.extend(covering(start..piece.start));
+            start = piece.end;
+        }
+        taint.extend(covering(start..op.range().end));
+    }
+    for alteration in &effect.alterations {
+        match alteration {
+            Alteration::Flip(flips) | Alteration::Rot { flips, .. } => taint.extend(runs(flips)),
+            Alteration::Misdirect { range, to } => {
+                taint.extend(covering(range.clone()));
+                if op.data.is_some() || op.kind == OpKind::WriteZeroes {
+                    taint.extend(covering(*to..*to + (range.end - range.start)));
+                }
+            }
+            Alteration::Stale { range, .. } | Alteration::Zero { range } => {
+                taint.extend(covering(range.clone()));
+            }
+            Alteration::Kind(_) => taint.extend(covering(range.clone())),
+            Alteration::Short { .. } | Alteration::Length { .. } => {}
+        }
+    }
+    taint
+}
+
+fn covering(range: Range<u64>) -> Option<Sectors> {
+    (!range.is_empty()).then(|| Sectors::covering(range.start, range.end - range.start))
+}
+
+/// The runs of sectors that hold the bytes.
+fn runs(flips: &[Flip]) -> Vec<Sectors> {
+    let mut runs = Vec::<Sectors>::new();
+    for sector in flips.iter().map(|flip| flip.at / SECTOR_BYTES) {
+        match runs.last_mut() {
+            Some(run) if sector < run.first + run.count => {}
+            Some(run) if sector == run.first + run.count => run.count += 1,
+            _ => runs.push(Sectors { first: sector, count: 1 }),
+        }
+    }
+    runs
+}
+
+/// Simulated time ends after five centuries.
+pub(crate) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
