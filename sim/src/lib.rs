@@ -1,0 +1,27 @@
+//! Device time, completion order, and the madsim runtime that a simulated array runs under.
+//!
+//! - [`queue`]: every operation of a simulated device is an entry in one queue; which entry completes
+//!   next, and when, is decided there and nowhere else;
+//! - [`run`]: polls the clients of an array until all are done, completing one entry whenever none of
+//!   them can move.
+//!
+//! Nothing here draws lots. The delay of an operation is its caller's to choose, so a run is a function
+//! of its scenario; madsim's own dice (which task next, how long a poll takes) have nothing to decide,
+//! because all clients live in one madsim task and are polled in a fixed order.
+
+#![forbid(unsafe_code)]
+
+#[cfg(not(madsim))]
+compile_error!(
+    "quorate-sim needs `--cfg madsim`, which .cargo/config.toml sets; a RUSTFLAGS variable in the \
+     environment replaces that file's flags: unset it, or add `--cfg madsim` to it (and to \
+     RUSTDOCFLAGS for documentation)"
+);
+
+pub mod queue;
+#[cfg(madsim)]
+pub mod run;
+
+pub use queue::{Completion, Label, Pattern, Queue};
+#[cfg(madsim)]
+pub use run::{Budget, End, Simulation, Task};

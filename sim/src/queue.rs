@@ -1,0 +1,276 @@
+//! The device queue: every operation of every simulated device, and the order in which they end.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+/// Which operation of which device an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// The device.
+    pub child: u32,
+    /// The kind of operation, by a number that the caller gives a meaning.
+    pub kind: u8,
+    /// The how-manieth operation of the device it is.
+    pub ordinal: u64,
+}
+
+/// Some of the entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pattern {
+    /// Only of this device.
+    pub child: Option<u32>,
+    /// Only of this kind.
+    pub kind: Option<u8>,
+}
+
+impl Pattern {
+    fn matches(self, label: &Label) -> bool {
+        self.child.is_none_or(|c| c == label.child) && self.kind.is_none_or(|k| k == label.kind)
+    }
+}
+
+/// The queue of one run. Clones are handles to the same queue.
+///
+/// Time is counted in microseconds. It only moves when an entry completes, and no two entries of
+/// devices complete at the same time.
+#[derive(Clone, Debug, Default)]
+pub struct Queue(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// What the clock says, for readers without the lock.
+    clock: AtomicU64,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    now: u64,
+    submitted: u64,
+    completed: u64,
+    pending: Vec<Entry>,
+    slots: Vec<Slot>,
+    free: Vec<usize>,
+    held: Vec<Pattern>,
+    order: VecDeque<u32>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// When it is due; never, if `None`.
+    deadline: Option<u64>,
+    number: u64,
+    slot: usize,
+    /// Of a device's operation; a timer has none.
+    label: Option<Label>,
+    held: bool,
+}
+
+#[derive(Debug, Default)]
+enum Slot {
+    #[default]
+    Free,
+    Waiting(Option<Waker>),
+    Done,
+    /// Nobody waits any more; the operation runs its course.
+    Orphan,
+}
+
+impl Queue {
+    /// The time in microseconds.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.0.clock.load(Ordering::Relaxed)
+    }
+
+    /// How many operations of devices have completed.
+    #[must_use]
+    pub fn completed(&self) -> u64 {
+        self.inner().completed
+    }
+
+    /// Enters an operation that takes `delay` microseconds, or that never ends by itself.
+    pub fn submit(&self, label: Label, delay: Option<u64>) -> Completion {
+        self.enter(Some(label), delay)
+    }
+
+    /// A timer.
+    pub fn sleep(&self, delay: u64) -> Completion {
+        self.enter(None, Some(delay))
+    }
+
+    fn enter(&self, label: Option<Label>, delay: Option<u64>) -> Completion {
+        let mut inner = self.inner();
+        let slot = inner.free.pop().unwrap_or_else(|| {
+            inner.slots.push(Slot::Free);
+            inner.slots.len() - 1
+        });
+        inner.slots[slot] = Slot::Waiting(None);
+        inner.submitted += 1;
+        let held = label.is_some_and(|label| inner.held.iter().any(|p| p.matches(&label)));
+        let deadline = delay.map(|d| inner.now.saturating_add(d));
+        let number = inner.submitted;
+        inner.pending.push(Entry { deadline, number, slot, label, held });
+        Completion { queue: self.clone(), slot, done: false }
+    }
+
+    /// Keeps matching operations from completing, those pending and those to come.
+    pub fn hold(&self, pattern: Pattern) {
+        let mut inner = self.inner();
+        inner.held.push(pattern);
+        for entry in inner.matching(pattern) {
+            entry.held = true;
+        }
+    }
+
+    /// Lets the oldest `count` matching operations complete that are held now; those to come stay held.
+    /// Returns how many there were.
+    pub fn release(&self, pattern: Pattern, count: usize) -> usize {
+        let mut inner = self.inner();
+        let mut held: Vec<&mut Entry> = inner.matching(pattern).filter(|e| e.held).collect();
+        held.sort_by_key(|e| e.number);
+        held.into_iter().take(count).map(|e| e.held = false).count()
+    }
+
+    /// Ends a hold: matching operations complete as they would have.
+    pub fn release_all(&self, pattern: Pattern) {
+        let mut inner = self.inner();
+        inner.held.retain(|p| *p != pattern);
+        let still = inner.held.clone();
+        for entry in inner.matching(pattern) {
+            let label = entry.label.expect("only operations match");
+            entry.held = still.iter().any(|p| p.matches(&label));
+        }
+    }
+
+    /// Lets the next operations complete in this order of devices, however long that takes.
+    pub fn order(&self, children: impl IntoIterator<Item = u32>) {
+        self.inner().order.extend(children);
+    }
+
+    /// What is pending or held: the operations that somebody may be waiting for, oldest first.
+    #[must_use]
+    pub fn pending(&self) -> Vec<Label> {
+        let inner = self.inner();
+        let mut all: Vec<_> = inner.pending.iter().map(|e| (e.number, e.label)).collect();
+        all.sort_by_key(|(number, _)| *number);
+        all.into_iter().filter_map(|(_, label)| label).collect()
+    }
+
+    /// Completes the entry whose turn it is. `None` if there is none that can complete.
+    pub(crate) fn step(&self) -> Option<u64> {
+        let mut inner = self.inner();
+        let at = inner.next()?;
+        let entry = inner.pending.swap_remove(at);
+        let deadline = entry.deadline.unwrap_or(inner.now);
+        let tick = if entry.label.is_some() { inner.now + 1 } else { inner.now };
+        inner.now = deadline.max(tick);
+        self.0.clock.store(inner.now, Ordering::Relaxed);
+        if entry.label.is_some() {
+            inner.completed += 1;
+            inner.order.pop_front();
+        }
+        let now = inner.now;
+        match mem::replace(&mut inner.slots[entry.slot], Slot::Done) {
+            Slot::Waiting(Some(waker)) => {
+                drop(inner);
+                waker.wake();
+            }
+            Slot::Waiting(None) => {}
+            Slot::Orphan => inner.give_back(entry.slot),
+            Slot::Free | Slot::Done => unreachable!("an entry completes once"),
+        }
+        Some(now)
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.inner.lock().expect("nothing panics under this lock")
+    }
+}
+
+impl Inner {
+    /// The earliest entry that may complete, by deadline and then by age.
+    fn next(&self) -> Option<usize> {
+        let mut best: Option<(u64, u64, usize)> = None;
+        for (at, entry) in self.pending.iter().enumerate() {
+            let Some(deadline) = entry.deadline.filter(|_| !entry.held) else { continue };
+            if let (Some(first), Some(label)) = (self.order.front(), entry.label)
+                && label.child != *first
+            {
+                continue;
+            }
+            if best.is_none_or(|(d, n, _)| (deadline, entry.number) < (d, n)) {
+                best = Some((deadline, entry.number, at));
+            }
+        }
+        best.map(|(.., at)| at)
+    }
+
+    fn matching(&mut self, pattern: Pattern) -> impl Iterator<Item = &mut Entry> {
+        self.pending.iter_mut().filter(move |e| e.label.is_some_and(|l| pattern.matches(&l)))
+    }
+
+    fn give_back(&mut self, slot: usize) {
+        self.slots[slot] = Slot::Free;
+        self.free.push(slot);
+    }
+}
+
+/// Resolves when its entry completes. Dropping it leaves the entry to run its course, as a real
+/// device would.
+#[derive(Debug)]
+#[must_use]
+pub struct Completion {
+    queue: Queue,
+    slot: usize,
+    done: bool,
+}
+
+impl Future for Completion {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let mut inner = this.queue.inner();
+        match &mut inner.slots[this.slot] {
+            Slot::Done => {
+                inner.give_back(this.slot);
+                this.done = true;
+                Poll::Ready(())
+            }
+            Slot::Waiting(Some(waker)) => {
+                waker.clone_from(cx.waker());
+                Poll::Pending
+            }
+            Slot::Waiting(none) => {
+                *none = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            Slot::Free | Slot::Orphan => {
+                unreachable!("a slot is this completion's until it is done")
+            }
+        }
+    }
+}
+
+impl Drop for Completion {
+    fn drop(&mut self) {
+        if self.done {
+            return;
+        }
+        let mut inner = self.queue.inner();
+        match inner.slots[self.slot] {
+            Slot::Done => inner.give_back(self.slot),
+            _ => inner.slots[self.slot] = Slot::Orphan,
+        }
+    }
+}
