@@ -1,0 +1,133 @@
+//! How fast the simulator is, beside a bare madsim loop in the same run.
+//!
+//! `cargo bench` prints medians of rounds that take turns, in CPU time of this process, so that other
+//! load on the machine counts as little as possible. Nothing here passes or fails.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+
+use cpu_time::ProcessTime;
+use futures_util::future::join_all;
+use madsim::{Config, runtime::Runtime, time::sleep};
+use quorate_faults::text::Size;
+use quorate_reports::{Verdict, summary::Summary};
+use quorate_scenarios::{
+    catalog,
+    expand::expand,
+    model::{Promises, Random, Scenario},
+    oracle,
+    runner::{self, Scratch},
+};
+use std::{fs, hint::black_box, thread, time::Duration};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const ROUNDS: usize = 7;
+
+fn main() {
+    let profile = catalog::scenario("random-budget").expect("the catalog has its first profile");
+    let long = |bytes_max| with(&profile, |r| Random { requests: 300, bytes_max, ..r });
+    let (large, small) = (long(Size(8192)), long(Size(512)));
+    let (mut bare, mut io_8k, mut io_512, mut seeds) = (vec![], vec![], vec![], vec![]);
+    for round in 0..ROUNDS as u64 {
+        bare.push(rate(|| bare_madsim(100_000)));
+        io_8k.push(rate(|| runs(&large, round * 100..round * 100 + 100).child_ios));
+        io_512.push(rate(|| runs(&small, round * 100..round * 100 + 100).child_ios));
+        seeds.push(rate(|| runs(&profile, round * 1000..round * 1000 + 1000).runs()));
+    }
+    let bare = median(&mut bare);
+    println!("medians of {ROUNDS} rounds, per second of CPU time");
+    println!("bare madsim, join_all of 3 sleeps   {bare:>12.0} completions");
+    for (name, rates) in [("up to 8 KiB", &mut io_8k), ("512 bytes", &mut io_512)] {
+        let rate = median(rates);
+        let share = rate / bare;
+        println!("child I/Os, {name:<12}            {rate:>12.0}   {share:.2} of bare madsim");
+    }
+    println!("seeds of random-budget              {:>12.0}", median(&mut seeds));
+    scaling(&profile);
+    if let Some(peak) = peak_memory() {
+        println!("peak memory of all of the above     {peak:>12}");
+    }
+}
+
+fn with(profile: &Scenario, change: impl FnOnce(Random) -> Random) -> Scenario {
+    let random = profile.random.clone().expect("a profile draws its requests");
+    let mut profile = Scenario { random: Some(change(random)), ..profile.clone() };
+    profile.expect.promises = Promises::Correct;
+    profile
+}
+
+/// Everything that a fuzz does for a seed.
+fn runs(profile: &Scenario, seeds: std::ops::Range<u64>) -> Summary {
+    let (mut summary, mut scratch) = (Summary::default(), Scratch::default());
+    for seed in seeds {
+        let scenario = expand(profile, seed);
+        let finished = runner::run(&scenario, None, &mut scratch).expect("its rules can fire");
+        let run = oracle::judge(&scenario, "bench", finished, Some(&mut summary));
+        assert_eq!(run.verdict, Verdict::Held, "seed {seed}: {:?}", run.violations);
+        *summary.verdicts.entry(run.verdict).or_default() += 1;
+        scratch.reclaim(run.trace);
+    }
+    summary
+}
+
+fn bare_madsim(rounds: u64) -> u64 {
+    let runtime = Runtime::with_seed_and_config(1, Config::default());
+    runtime.block_on(async {
+        for round in 0..rounds {
+            let sleeps = (1..=3).map(|child| sleep(Duration::from_millis(child + round % 7)));
+            black_box(join_all(sleeps).await);
+        }
+    });
+    rounds * 3
+}
+
+/// Per second of CPU time.
+fn rate(work: impl FnOnce() -> u64) -> f64 {
+    let start = ProcessTime::now();
+    let count = work();
+    count as f64 / start.elapsed().as_secs_f64()
+}
+
+/// What a second thread gains, for runs and for loops that share nothing.
+fn scaling(profile: &Scenario) {
+    let spin = || {
+        let mut x = 1_u64;
+        for i in 0..200_000_000_u64 {
+            x = black_box(x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(i));
+        }
+    };
+    let fuzz = || drop(black_box(runs(profile, 0..2000)));
+    let mut gains = [vec![], vec![]];
+    for _ in 0..ROUNDS {
+        gains[0].push(gain(spin));
+        gains[1].push(gain(fuzz));
+    }
+    let [spin, fuzz] = gains.map(|mut gains| median(&mut gains));
+    let share = fuzz / spin;
+    println!("a second job gains {fuzz:.2}, where a second spin loop gains {spin:.2}: {share:.2}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "wall-clock time is what is measured")]
+fn gain(work: impl Fn() + Sync) -> f64 {
+    let start = std::time::Instant::now();
+    work();
+    let one = start.elapsed();
+    let start = std::time::Instant::now();
+    thread::scope(|scope| {
+        scope.spawn(&work);
+        scope.spawn(&work);
+    });
+    2.0 * one.as_secs_f64() / start.elapsed().as_secs_f64()
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn peak_memory() -> Option<String> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().into())
+}

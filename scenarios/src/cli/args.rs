@@ -1,0 +1,218 @@
+//! What each command takes, and the help that says so.
+
+use super::values;
+use crate::fuzz::Shard;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use std::{path::PathBuf, time::Duration};
+
+/// Runs scenarios of a replicated block array in simulation, with faults, and judges every run.
+///
+/// An array in quorum mode writes to all its children and votes on what they read. A scenario sets up
+/// such an array on simulated disks, lets faults strike and clients ask, and says how that must end.
+/// The same seed on the same commit is the same run, to the last microsecond.
+///
+/// Where to begin:
+///   quorate list                     what there is
+///   quorate explain read-corrupt     what one of them is about
+///   quorate trace read-corrupt       what happens in it, one lane per disk
+///   quorate fuzz                     10,000 random runs
+#[derive(Debug, Parser)]
+#[command(
+    name = "quorate",
+    version = const_str(),
+    verbatim_doc_comment,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = EXIT_CODES
+)]
+pub(super) struct Cli {
+    /// Whether text is coloured; auto: on a terminal, and not where NO_COLOR is set.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", alias = "color")]
+    pub(super) colour: When,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+const fn const_str() -> &'static str {
+    concat!(env!("CARGO_PKG_VERSION"), " (", env!("QUORATE_COMMIT"), ")")
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Text,
+    /// For machines: one object.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Name the scenarios of the catalog.
+    List(ListArgs),
+    /// Run one scenario and say whether it held.
+    Run(RunArgs),
+    /// Run random scenarios for many seeds, on every core.
+    ///
+    /// Seed s runs on profile number s modulo the number of profiles. What comes out depends on the seeds
+    /// only, not on the number of jobs: compare the digests of two machines.
+    ///
+    /// Each failure is saved as a scenario file of its own, in which nothing is random any more, and shown
+    /// with the one command that replays it. After the first failure the fuzz finishes its block of 1,024
+    /// seeds, to find failures of other classes, and stops.
+    #[command(after_help = EXIT_CODES)]
+    Fuzz(FuzzArgs),
+    /// Run again what a seed or a saved file names; with a failure, show everything.
+    Replay(ReplayArgs),
+    /// Show what happens in a run, one lane per disk.
+    Trace(TraceArgs),
+    /// Say what a scenario sets up, which rule decides, and how it ends.
+    Explain(ExplainArgs),
+    /// Add up what the shards of a fuzz have saved.
+    Merge(MergeArgs),
+    /// Print a script that completes commands, scenario names excepted.
+    Completions {
+        /// For which shell.
+        shell: Shell,
+    },
+    /// Print the verdict and the digest of a run: how a fuzz asks another process.
+    #[command(hide = true)]
+    Digest {
+        /// The run.
+        token: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// For whom.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// A name from `quorate list`, or a scenario file.
+    #[arg(value_name = "NAME|FILE")]
+    pub(super) scenario: String,
+    /// The key of every draw. A random profile gets 0 if nothing is said.
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = values::seed)]
+    pub(super) seed: Option<u64>,
+    /// For whom.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
+    /// By the clock on the wall, how long to wait for a run that does not come back.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = values::time)]
+    pub(super) watchdog: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FuzzArgs {
+    /// Which seeds: the first N, or those from A up to, not including, B. 10000 if neither this nor
+    /// --time is given.
+    #[arg(long, value_name = "N|A..B", allow_hyphen_values = true, value_parser = values::seeds)]
+    pub(super) seeds: Option<values::Seeds>,
+    /// Stop after so long, such as 60s or 5m.
+    #[arg(long, value_name = "TIME", value_parser = values::time)]
+    pub(super) time: Option<Duration>,
+    /// How many threads; one for each core if nothing is said.
+    #[arg(long, short, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) jobs: Option<u16>,
+    /// Only this scenario (can be given again); all random profiles of the catalog if nothing is said.
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(super) scenario: Vec<String>,
+    /// Do only part K of N: run the same command with 1/3, 2/3 and 3/3 on three machines, and merge
+    /// what --save-summary saves.
+    #[arg(long, value_name = "K/N", default_value = "1/1", value_parser = values::shard)]
+    pub(super) shard: Shard,
+    /// Go on after a failure, and keep every one.
+    #[arg(long)]
+    pub(super) keep_going: bool,
+    /// Stop once so many failures are kept.
+    #[arg(long, value_name = "M", default_value = "100")]
+    pub(super) max_failures: std::num::NonZeroU32,
+    /// By the clock on the wall, how long one run may take.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = values::time)]
+    pub(super) watchdog: Duration,
+    /// Where to save failures.
+    #[arg(long, value_name = "DIR", default_value = "quorate-failures")]
+    pub(super) output: PathBuf,
+    /// For whom.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
+    /// Save the summary as JSON, for `quorate merge`.
+    #[arg(long, value_name = "FILE")]
+    pub(super) save_summary: Option<PathBuf>,
+    /// Repeat so many runs in a process of their own, and compare.
+    #[arg(long, value_name = "N", default_value = "2")]
+    pub(super) verify_fresh: u8,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// A seed as a failure shows it (profile:number), a saved file, or a name.
+    #[arg(value_name = "SEED|FILE")]
+    pub(super) run: String,
+    /// Demand this digest.
+    #[arg(long, value_name = "HEX", value_parser = values::digest)]
+    pub(super) check_digest: Option<quorate_reports::Digest>,
+    /// By the clock on the wall, how long to wait for a run that does not come back.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = values::time)]
+    pub(super) watchdog: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum TraceFormat {
+    /// For people: time downwards, one lane per disk.
+    Timeline,
+    /// For machines: one event per line.
+    Jsonl,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TraceArgs {
+    /// A name from `quorate list`, a seed (profile:number), or a scenario file.
+    #[arg(value_name = "NAME|SEED|FILE")]
+    pub(super) run: String,
+    /// How.
+    #[arg(long, value_name = "FORMAT", default_value = "timeline")]
+    pub(super) format: TraceFormat,
+    /// Write to a file instead; it is either whole or not there.
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// A name from `quorate list`, or a scenario file.
+    #[arg(value_name = "NAME|FILE")]
+    pub(super) scenario: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MergeArgs {
+    /// What `quorate fuzz --save-summary` has saved.
+    #[arg(value_name = "FILE", required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// For whom.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
+    /// Save what they add up to, to be merged again.
+    #[arg(long, value_name = "FILE")]
+    pub(super) save_summary: Option<PathBuf>,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  everything held
+    1  the program itself is broken
+    2  the command line, a file or an output is of no use
+  100  a run did not hold
+  130  interrupted, and everything held so far";

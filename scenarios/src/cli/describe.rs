@@ -1,0 +1,222 @@
+//! Scenarios and runs in words.
+
+use super::exit;
+use crate::model::{Action, Children, Promises, Random, Scenario};
+use anstyle::{AnsiColor, Style};
+use quorate_engine::{
+    QuorumOptions,
+    quorum::options::{Overlap, ReadPattern},
+};
+use quorate_faults::{rule, text::Size};
+use quorate_reports::{Colour, Run, Verdict, counted};
+use serde::Serialize;
+
+/// How the options of a scenario can be unsafe, in a sentence each.
+pub(super) fn warnings(scenario: &Scenario) -> Vec<String> {
+    let array = &scenario.array;
+    let mut options = QuorumOptions::builder("q", array.vote_threshold)
+        .read_pattern(array.read_pattern)
+        .read_only(array.read_only);
+    for name in scenario.child_names() {
+        options = options.node(name.as_str());
+    }
+    // What is refused does not become unsafe.
+    let warnings = options.build().map(|options| options.warnings()).unwrap_or_default();
+    warnings.into_iter().map(|warning| warning.to_string()).collect()
+}
+
+/// The options of the array and of the run, expanded, in lines.
+pub(super) fn options(scenario: &Scenario) -> String {
+    let mut lines = vec![line("array", array(scenario)), line("disks", disks(scenario))];
+    lines.extend(scenario.rules.iter().map(|rule| line("fault", fault(rule))));
+    lines.concat()
+}
+
+fn line(word: &str, text: String) -> String {
+    format!("{word:<WORD_WIDTH$}  {text}\n")
+}
+
+fn array(scenario: &Scenario) -> String {
+    let array = &scenario.array;
+    let who = match &array.children {
+        Children::Count(count) => counted(u64::from(*count), "child", "children"),
+        Children::Named(names) => format!("children {}", names.join(" ")),
+    };
+    let pattern = match array.read_pattern {
+        ReadPattern::Quorum => "quorum",
+        ReadPattern::Fifo => "fifo",
+    };
+    let overlap = match array.overlap {
+        Overlap::Serialise => "serialise",
+        Overlap::Qemu => "qemu",
+    };
+    let mut text = format!(
+        "{who}, vote-threshold {}, read-pattern {pattern}, overlap {overlap}",
+        array.vote_threshold
+    );
+    for (on, word) in [
+        (array.rewrite_corrupted, "rewrite-corrupted"),
+        (array.blkverify, "blkverify"),
+        (array.read_only, "read-only"),
+        (array.throttle, "throttled events"),
+    ] {
+        if on {
+            text += &format!(", {word}");
+        }
+    }
+    for inner in &array.inner {
+        let (name, children) = (&inner.name, inner.children.join(" "));
+        text += &format!("; {name} is an array of {children}, {} agree", inner.vote_threshold);
+    }
+    text
+}
+
+fn disks(scenario: &Scenario) -> String {
+    let one = |number: u32| {
+        let disk = scenario.disk(number);
+        let mut text = Size(disk.bytes).to_string();
+        if disk.fill != 0 {
+            text += &format!(" of {:#04x}", disk.fill);
+        }
+        if let Some(latency) = disk.latency {
+            text += &format!(", answers in {latency}");
+        }
+        if disk.limits.request_alignment > 1 {
+            text += &format!(", alignment {}", disk.limits.request_alignment);
+        }
+        if let Some(most) = disk.limits.max_transfer {
+            text += &format!(", requests up to {}", Size(u64::from(most)));
+        }
+        if disk.limits.read_only {
+            text += ", read-only";
+        }
+        text
+    };
+    let all: Vec<String> = (0..scenario.disks()).map(one).collect();
+    match all.first() {
+        None => "none".into(),
+        Some(first) if all.iter().all(|disk| disk == first) => {
+            format!("{} of {first}", all.len())
+        }
+        Some(_) => {
+            let named = all.iter().enumerate().map(|(number, disk)| format!("c{number} {disk}"));
+            named.collect::<Vec<_>>().join("; ")
+        }
+    }
+}
+
+fn fault(rule: &rule::Rule) -> String {
+    let on: Vec<&str> = rule.on.iter().map(|kind| kind.word()).collect();
+    let list = |list: &[u32]| list.iter().map(|n| format!("c{n}")).collect::<Vec<_>>().join(" ");
+    let who = match &rule.child {
+        rule::Children::Any => "any child".into(),
+        rule::Children::Index(number) => format!("c{number}"),
+        rule::Children::List(numbers) => list(numbers),
+        rule::Children::Drawn { members: rule::Members::Group(name), .. } => name.clone(),
+        rule::Children::Drawn { members: rule::Members::List(numbers), .. } => list(numbers),
+    };
+    let mut text = format!("{}: on {} of {who}", rule.name, on.join(", "));
+    if rule.when != rule::When::default() {
+        text += &format!(", when {}", inline(&rule.when));
+    }
+    format!("{text}, do {}", inline(&rule.r#do))
+}
+
+/// As a scenario file has it.
+fn inline(value: &impl Serialize) -> String {
+    toml::Value::try_from(value).expect("rules can be written").to_string()
+}
+
+/// What the clients do, in lines.
+pub(super) fn clients(scenario: &Scenario) -> String {
+    if let Some(random) = &scenario.random {
+        return profile(random, scenario.expect.promises);
+    }
+    let mut text = String::new();
+    for (number, steps) in scenario.scripts().enumerate().filter(|(_, steps)| !steps.is_empty()) {
+        let verbs: Vec<String> = steps.iter().take(STEPS_MAX).map(verb).collect();
+        let more = steps.len().saturating_sub(STEPS_MAX);
+        let more = if more == 0 { String::new() } else { format!(" … and {more} more") };
+        text += &line("client", format!("{number}: {}{more}", verbs.join(", ")));
+    }
+    text
+}
+
+fn verb(action: &Action) -> String {
+    let table = toml::Value::try_from(action).expect("steps can be written");
+    table.get("do").and_then(toml::Value::as_str).unwrap_or("step").into()
+}
+
+fn profile(random: &Random, promises: Promises) -> String {
+    let list = |values: &[String]| values.join(" or ");
+    let children: Vec<String> = random.children.iter().map(u32::to_string).collect();
+    let requests = counted(u64::from(random.requests), "request", "requests");
+    let clients = counted(u64::from(random.clients), "client", "clients");
+    let most = random.bytes_max;
+    let mut text = line("random", format!("{} children", list(&children)));
+    text += &line("", format!("{requests} of up to {most} by {clients}"));
+    if !random.faults.is_empty() {
+        let families: Vec<String> = random.faults.iter().map(word).collect();
+        text += &line("", format!("faults at {}: {}", random.rate, families.join(", ")));
+    }
+    text += &line(
+        "",
+        match promises {
+            Promises::Correct => "few enough for every read to be right".into(),
+            Promises::Conforming => "of any child: reads may be wrong, as the rules say".into(),
+        },
+    );
+    text
+}
+
+fn word(value: &impl Serialize) -> String {
+    inline(value).trim_matches('"').into()
+}
+
+/// The verdict in a line.
+pub(super) fn verdict_line(run: &Run, colour: Colour) -> String {
+    format!(
+        "{}  {}, {}, digest {}\n",
+        verdict(run.verdict, colour),
+        run.token,
+        counted(run.child_ios, "child operation", "child operations"),
+        run.trace.digest
+    )
+}
+
+/// The verdict in its colour.
+pub(super) fn verdict(verdict: Verdict, colour: Colour) -> String {
+    let of = if verdict == Verdict::Held { AnsiColor::Green } else { AnsiColor::Red };
+    paint(verdict.word(), of.on_default(), colour)
+}
+
+/// The exit code that a verdict means.
+pub(super) fn exit_code(verdict: Verdict) -> u8 {
+    if verdict == Verdict::Held { exit::HELD } else { exit::VIOLATED }
+}
+
+/// A title.
+pub(super) fn strong(text: &str, colour: Colour) -> String {
+    paint(text, Style::new().bold(), colour)
+}
+
+/// The begin of a warning.
+pub(super) fn warning(colour: Colour) -> String {
+    paint("warning", AnsiColor::Yellow.on_default().bold(), colour)
+}
+
+fn paint(text: &str, style: Style, colour: Colour) -> String {
+    match colour {
+        Colour::Off => text.into(),
+        Colour::On => format!("{}{text}{}", style.render(), style.render_reset()),
+    }
+}
+
+/// An object for machines, and the end of its last line.
+pub(super) fn json(value: &impl Serialize) -> String {
+    let text = serde_json::to_string_pretty(value);
+    text.expect("keys are strings, and nothing fails to be written") + "\n"
+}
+
+const WORD_WIDTH: usize = "client".len();
+const STEPS_MAX: usize = 12;

@@ -1,0 +1,82 @@
+//! Why a command cannot be done, with a remedy.
+
+use crate::{fuzz::record::MergeError, load::LoadError};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
+use quorate_reports::Colour;
+use std::{io, path::PathBuf};
+use thiserror::Error;
+
+/// Why a command cannot be done.
+#[derive(Debug, Error, Diagnostic)]
+pub(super) enum CliError {
+    /// There is no such scenario.
+    #[error("there is no scenario '{name}' in the catalog, and no file of this name")]
+    Unknown {
+        name: String,
+        #[help]
+        near: String,
+    },
+    /// A seed that is none.
+    #[error("'{seed}' in '{token}' is no seed: {}", super::values::SEED)]
+    #[diagnostic(help("write the profile, a colon and a number, such as 'random-budget:17'"))]
+    Seed { seed: String, token: String },
+    /// Two seeds for one run.
+    #[error("'{token}' names its seed already, and --seed names another")]
+    #[diagnostic(help("leave out one of them"))]
+    TwoSeeds { token: String },
+    /// A scenario that cannot be used.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Load(#[from] LoadError),
+    /// Standard output does not take what is written.
+    #[error("cannot write to standard output: {0}")]
+    #[diagnostic(help("the result is incomplete: write it where there is room"))]
+    Output(#[source] io::Error),
+    /// A file cannot be written.
+    #[error("cannot write '{}': {source}", path.display())]
+    #[diagnostic(help(
+        "name a file in a directory that exists, on a disk with room, where you may write; nothing \
+         was written"
+    ))]
+    Write { path: PathBuf, source: io::Error },
+    /// Failures cannot be saved.
+    #[error("cannot save failures in '{}': {source}", path.display())]
+    #[diagnostic(help("name a directory where you may write with --output DIR"))]
+    Failures { path: PathBuf, source: io::Error },
+    /// A summary cannot be read.
+    #[error("cannot read the summary '{}': {source}", path.display())]
+    #[diagnostic(help("name files that `quorate fuzz --save-summary FILE` has written"))]
+    ReadSummary { path: PathBuf, source: io::Error },
+    /// What was read is no summary.
+    #[error("'{}' is no summary of a fuzz: {source}", path.display())]
+    #[diagnostic(help("name files that `quorate fuzz --save-summary FILE` has written"))]
+    Summary { path: PathBuf, source: serde_json::Error },
+    /// A summary of another format.
+    #[error("'{}' is a summary of version {version}; this program reads version 1", path.display())]
+    #[diagnostic(help("merge it with the program that wrote it"))]
+    SummaryVersion { path: PathBuf, version: u32 },
+    /// Two summaries that do not add up.
+    #[error("cannot merge '{}': {source}", path.display())]
+    #[diagnostic(help("merge what the shards of one fuzz have saved, each once"))]
+    Merge { path: PathBuf, source: MergeError },
+}
+
+impl CliError {
+    /// The error with its place and remedy.
+    pub(super) fn render(&self, colour: Colour) -> String {
+        let theme = match colour {
+            Colour::On => GraphicalTheme::unicode(),
+            Colour::Off => GraphicalTheme::unicode_nocolor(),
+        };
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(WIDTH);
+        // A terminal breaks lines; names and paths stay whole.
+        let handler = handler.with_wrap_lines(false).without_cause_chain().with_context_lines(2);
+        let mut text = String::new();
+        match handler.render_report(&mut text, self) {
+            Ok(()) => format!("error:\n{text}"),
+            Err(_) => format!("error: {self}\n"),
+        }
+    }
+}
+
+const WIDTH: usize = 100;

@@ -1,0 +1,70 @@
+//! `quorate explain`.
+
+use super::{ExplainArgs, Host, describe, error::CliError, exit, target};
+use crate::{expand, fuzz::attempt};
+use quorate_reports::{Run, What, counted, qapi, wrap};
+use std::time::Duration;
+
+pub(super) fn explain(args: &ExplainArgs, host: &mut Host<'_>) -> Result<u8, CliError> {
+    let scenario = target::source(&args.scenario)?.scenario;
+    let mut text = describe::strong(&scenario.name, host.colour);
+    if !scenario.title.is_empty() {
+        text += &format!(": {}", scenario.title);
+    }
+    text.push('\n');
+    if scenario.hazard {
+        text += "A hazard: it pins what is dangerous by design.\n";
+    }
+    if !scenario.covers.is_empty() {
+        text += &format!("Covers {}.\n", scenario.covers.join(", "));
+    }
+    text.push('\n');
+    for paragraph in scenario.explain.split("\n\n").filter(|p| !p.trim().is_empty()) {
+        text += &(wrap(paragraph, WIDTH).join("\n") + "\n\n");
+    }
+    text += &describe::options(&scenario);
+    text += &describe::clients(&scenario);
+    for warning in describe::warnings(&scenario) {
+        text += &format!("\n{}\n", wrap(&format!("Not safe: {warning}."), WIDTH).join("\n"));
+    }
+    let seed = scenario.seed;
+    let run = attempt::run_within(&expand::expand(&scenario, seed), &args.scenario, None, PATIENCE);
+    let from = scenario.random.as_ref().map(|_| format!(" with seed {seed}")).unwrap_or_default();
+    text += &format!("\nIt ends{from}: {}", describe::verdict(run.verdict, host.colour));
+    text += &ending(&run);
+    host.out.write_all(text.as_bytes()).map_err(CliError::Output)?;
+    Ok(exit::HELD)
+}
+
+/// What the array reported, and what did not hold.
+fn ending(run: &Run) -> String {
+    let events: Vec<String> = run
+        .trace
+        .entries
+        .iter()
+        .filter_map(|entry| match &entry.what {
+            What::Event(event) => Some(qapi::text(event)),
+            What::NotOpened(error) => Some(format!("the array does not open: {error}")),
+            _ => None,
+        })
+        .collect();
+    let mut text = match events.len() {
+        0 => ", without an event.\n".into(),
+        count => format!(", with {}:\n", counted(count as u64, "event", "events")),
+    };
+    for event in events.iter().take(EVENTS_MAX) {
+        text += &format!("  {event}\n");
+    }
+    if events.len() > EVENTS_MAX {
+        text += &format!("  … {} more\n", events.len() - EVENTS_MAX);
+    }
+    for violation in &run.violations {
+        text += &format!("{}: {}\n", violation.check, violation.reason);
+    }
+    text
+}
+
+const WIDTH: usize = 96;
+const EVENTS_MAX: usize = 12;
+/// How long to wait for a run that does not come back.
+const PATIENCE: Duration = Duration::from_secs(30);

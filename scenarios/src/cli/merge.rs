@@ -1,0 +1,48 @@
+//! `quorate merge`.
+
+use super::{Format, Host, MergeArgs, describe, error::CliError, exit, output::Pending};
+use crate::fuzz::record::{Record, VERSION};
+use quorate_reports::{Colour, summary};
+use std::{fs, path::Path};
+
+pub(super) fn merge(args: &MergeArgs, host: &mut Host<'_>) -> Result<u8, CliError> {
+    let save = args.save_summary.as_deref().map(Pending::new).transpose()?;
+    let mut merged: Option<Record> = None;
+    for path in &args.files {
+        let record = read(path)?;
+        match &mut merged {
+            None => merged = Some(record),
+            Some(merged) => merged
+                .merge(record)
+                .map_err(|source| CliError::Merge { path: path.clone(), source })?,
+        }
+    }
+    let record = merged.expect("clap asks for at least one file");
+    if let Some(save) = save {
+        save.write(describe::json(&record).as_bytes())?;
+    }
+    let text = match args.format {
+        Format::Json => describe::json(&record),
+        Format::Text if record.complete => text(&record, host.colour),
+        Format::Text => text(&record, host.colour) + "  not all seeds were run\n",
+    };
+    host.out.write_all(text.as_bytes()).map_err(CliError::Output)?;
+    Ok(if record.summary.all_held() { exit::HELD } else { exit::VIOLATED })
+}
+
+/// The record for people.
+pub(super) fn text(record: &Record, colour: Colour) -> String {
+    let text = summary::render(&record.summary, colour);
+    format!("{text}\n  digest of all runs  {}\n", record.digest)
+}
+
+fn read(path: &Path) -> Result<Record, CliError> {
+    let text = fs::read_to_string(path)
+        .map_err(|source| CliError::ReadSummary { path: path.into(), source })?;
+    let record: Record = serde_json::from_str(&text)
+        .map_err(|source| CliError::Summary { path: path.into(), source })?;
+    match record.version {
+        VERSION => Ok(record),
+        version => Err(CliError::SummaryVersion { path: path.into(), version }),
+    }
+}

@@ -1,0 +1,29 @@
+//! `quorate trace`.
+
+use super::{Host, TraceArgs, TraceFormat, describe, error::CliError, output::Pending, target};
+use crate::fuzz::attempt;
+use quorate_reports::{Colour, json, timeline};
+use std::time::Duration;
+
+pub(super) fn trace(args: &TraceArgs, host: &mut Host<'_>) -> Result<u8, CliError> {
+    let file = args.output.as_deref().map(Pending::new).transpose()?;
+    let target::Target { scenario, token } = target::resolve(&args.run, None)?;
+    let run = attempt::run_within(&scenario, &token, None, PATIENCE);
+    let colour = if file.is_some() { Colour::Off } else { host.colour };
+    let content = match args.format {
+        TraceFormat::Timeline => timeline::render(&run, colour).into_bytes(),
+        TraceFormat::Jsonl => {
+            let mut lines = Vec::new();
+            json::write(&run, &mut lines).expect("a vector takes everything");
+            lines
+        }
+    };
+    match file {
+        Some(file) => file.write(&content)?,
+        None => host.out.write_all(&content).map_err(CliError::Output)?,
+    }
+    Ok(describe::exit_code(run.verdict))
+}
+
+/// How long to wait for a run that does not come back.
+const PATIENCE: Duration = Duration::from_secs(30);

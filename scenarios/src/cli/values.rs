@@ -1,0 +1,66 @@
+//! What options say, read from text.
+//!
+//! clap names the option and quotes the value; what is said here ends that sentence.
+
+use crate::fuzz::Shard;
+use quorate_reports::Digest;
+use std::{num::NonZeroU64, ops::Range, time::Duration};
+
+/// A range of seeds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seeds(pub(super) Range<u64>);
+
+/// Why a value is refused.
+type Refusal = &'static str;
+
+pub(super) fn seed(text: &str) -> Result<u64, Refusal> {
+    digits(text).ok_or(SEED)
+}
+
+pub(super) fn seeds(text: &str) -> Result<Seeds, Refusal> {
+    let (start, end) = match text.split_once("..") {
+        Some((start, end)) => (seed(start)?, seed(end)?),
+        None => (0, seed(text)?),
+    };
+    if start >= end {
+        return Err("there is no seed in it: write how many, such as 500, or a range such as \
+                    3..9, which begins with 3 and ends with 8");
+    }
+    Ok(Seeds(start..end))
+}
+
+pub(super) fn shard(text: &str) -> Result<Shard, Refusal> {
+    const HOW: Refusal = "a shard is one of several parts: write 1/4, 2/4, 3/4 or 4/4";
+    let (number, count) = text.split_once('/').ok_or(HOW)?;
+    let (number, count) = (digits(number).ok_or(HOW)?, digits(count).ok_or(HOW)?);
+    let count = NonZeroU64::new(count).filter(|_| number >= 1 && number <= count).ok_or(HOW)?;
+    Ok(Shard { number, count })
+}
+
+pub(super) fn time(text: &str) -> Result<Duration, Refusal> {
+    const HOW: Refusal = "write a number and its unit, such as 500ms, 60s, 5m or 2h";
+    let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+    let scaled =
+        |(unit, millis): (&str, u64)| digits(text.strip_suffix(unit)?)?.checked_mul(millis);
+    let millis = units.into_iter().find_map(scaled).filter(|millis| *millis > 0);
+    // Longer than this is no time that anybody waits for.
+    millis.filter(|millis| *millis <= YEAR_MS).map(Duration::from_millis).ok_or(HOW)
+}
+
+pub(super) fn digest(text: &str) -> Result<Digest, Refusal> {
+    let wrong = "a digest is 32 hexadecimal digits, as every run prints them";
+    if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(wrong);
+    }
+    u128::from_str_radix(text, 16).map(|number| Digest(number.to_be_bytes())).map_err(|_| wrong)
+}
+
+/// A number in decimal digits: no sign, no blanks.
+fn digits(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+const YEAR_MS: u64 = 365 * 24 * 3_600_000;
+/// What a seed is.
+pub(super) const SEED: Refusal =
+    "a seed is a whole number from 0 to 18446744073709551615, in decimal digits";

@@ -1,0 +1,117 @@
+//! One run, whatever comes of it: a panic and a run that does not end are verdicts, too.
+
+use super::guard;
+use crate::{
+    model::Scenario,
+    oracle,
+    runner::{self, Engine, Scratch},
+};
+use quorate_reports::{Run, Trace, Verdict, Violation, summary::Summary};
+use std::{
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+/// Runs a concrete scenario and judges the run.
+#[must_use]
+pub fn run(
+    scenario: &Scenario,
+    token: &str,
+    engine: Option<&dyn Engine>,
+    scratch: &mut Scratch,
+    summary: Option<&mut Summary>,
+) -> Run {
+    let ran = guard::catch(|| {
+        let finished = runner::run(scenario, engine, scratch).map_err(|error| error.to_string())?;
+        Ok::<Run, String>(oracle::judge(scenario, token, finished, summary))
+    });
+    match ran {
+        Ok(Ok(run)) => run,
+        Ok(Err(why)) | Err(why) => without_trace(scenario, token, Verdict::Panicked, why),
+    }
+}
+
+/// Runs a concrete scenario in a thread of its own, and gives it so much time by the clock on the wall.
+///
+/// A run that takes longer goes on until the process ends.
+#[must_use]
+pub fn run_within(
+    scenario: &Scenario,
+    token: &str,
+    engine: Option<Arc<dyn Engine>>,
+    watchdog: Duration,
+) -> Run {
+    let (to, from) = mpsc::channel();
+    let (own, own_token) = (scenario.clone(), token.to_owned());
+    spawn("quorate-run".into(), move || {
+        let run = run(&own, &own_token, engine.as_deref(), &mut Scratch::default(), None);
+        // Whoever waited has lost patience: nobody wants the run any more.
+        let _ = to.send(run);
+    })
+    .expect("a process has a second thread to spare");
+    from.recv_timeout(watchdog).unwrap_or_else(|_| stuck(scenario, token, watchdog))
+}
+
+/// The same run once more, if it does not come out the same in another thread.
+pub(super) fn differs(
+    scenario: &Scenario,
+    first: &Run,
+    engine: Option<Arc<dyn Engine>>,
+) -> Option<Run> {
+    let (own, token) = (scenario.clone(), first.token.clone());
+    let again = spawn("quorate-repeat".into(), move || {
+        run(&own, &token, engine.as_deref(), &mut Scratch::default(), None)
+    });
+    // Without a thread to spare there is no repetition, and the run stands.
+    let second = again.ok()?.join().expect("a run's panics are caught");
+    let (a, b) = (&first.trace, &second.trace);
+    if a.digest == b.digest && first.verdict == second.verdict {
+        return None;
+    }
+    let text = |trace: &Trace, at: usize| trace.entries.get(at).map(|e| format!("{e:?}"));
+    let most = a.entries.len().max(b.entries.len());
+    let entry = (0..most).find(|&at| text(a, at) != text(b, at));
+    let reason = format!(
+        "a second run in the same process has the digest {}, the verdict {} and another entry {}",
+        b.digest,
+        second.verdict,
+        entry.map_or_else(|| "nowhere but in the final media".into(), |at| at.to_string()),
+    );
+    let entry = entry.filter(|&at| at < a.entries.len());
+    let violation = Violation { check: NONDETERMINISTIC, request: None, entry, reason };
+    let (verdict, violations) = (Verdict::Nondeterministic, vec![violation]);
+    Some(Run { verdict, violations, ..first.clone() })
+}
+
+/// The run that did not come back.
+pub(super) fn stuck(scenario: &Scenario, token: &str, watchdog: Duration) -> Run {
+    let reason = format!(
+        "the run did not come back within {watchdog:?} by the clock on the wall: something in it \
+         polls or loops without end"
+    );
+    without_trace(scenario, token, Verdict::Timeout, reason)
+}
+
+fn without_trace(scenario: &Scenario, token: &str, verdict: Verdict, reason: String) -> Run {
+    let violation = Violation { check: verdict.word(), request: None, entry: None, reason };
+    Run {
+        name: scenario.name.clone(),
+        token: token.into(),
+        devices: (0..scenario.disks()).map(|n| format!("c{n}").into()).collect(),
+        trace: Trace::default(),
+        media: Vec::new(),
+        verdict,
+        violations: vec![violation],
+        child_ios: 0,
+    }
+}
+
+pub(super) fn spawn<T: Send + 'static>(
+    name: String,
+    act: impl FnOnce() -> T + Send + 'static,
+) -> std::io::Result<thread::JoinHandle<T>> {
+    thread::Builder::new().name(name).spawn(act)
+}
+
+const NONDETERMINISTIC: &str = "nondeterministic";

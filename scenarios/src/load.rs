@@ -1,0 +1,314 @@
+//! Reads scenario files, and says where and why one cannot be used.
+
+use crate::model::{Action, Children, Request, Scenario};
+use miette::{Diagnostic, NamedSource, SourceSpan};
+use quorate_faults::inject::Plan;
+use std::{fmt::Display, fs, io, path::Path};
+use thiserror::Error;
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+/// A scenario that cannot be used.
+#[derive(Debug, Error, Diagnostic)]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("cannot read the scenario file '{path}': {source}")]
+    #[diagnostic(help("`quorate list` names the scenarios that need no file"))]
+    Io {
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file does not say what a scenario says.
+    #[error("{message}")]
+    Content {
+        /// What is wrong, and what would be right.
+        message: String,
+        /// The file's text.
+        #[source_code]
+        text: NamedSource<String>,
+        /// The place.
+        #[label("here")]
+        at: Option<SourceSpan>,
+    },
+}
+
+/// Reads a scenario from a file.
+///
+/// # Errors
+/// The file cannot be read, or its content not be used.
+pub fn file(path: &Path) -> Result<Scenario, LoadError> {
+    let shown = path.display().to_string();
+    match fs::read_to_string(path) {
+        Ok(text) => parse(&text, &shown),
+        Err(source) => Err(LoadError::Io { path: shown, source }),
+    }
+}
+
+/// Reads a scenario from text; `source` names it in errors.
+///
+/// # Errors
+/// The content cannot be used.
+pub fn parse(text: &str, source: &str) -> Result<Scenario, LoadError> {
+    let content = |message: String, at: Option<std::ops::Range<usize>>| LoadError::Content {
+        message,
+        text: NamedSource::new(source, text.to_owned()).with_language("toml"),
+        at: at.map(SourceSpan::from),
+    };
+    let scenario: Scenario =
+        toml::from_str(text).map_err(|e| content(e.message().into(), e.span()))?;
+    check(&scenario).map_err(|wrong| {
+        let at = DeTable::parse(text).ok().and_then(|table| place(&table, &wrong.path));
+        content(wrong.message, at)
+    })?;
+    Ok(scenario)
+}
+
+/// A scenario as a file of its own.
+///
+/// # Panics
+/// Never: whatever a scenario holds can be written as TOML.
+#[must_use]
+pub fn write(scenario: &Scenario) -> String {
+    toml::to_string(scenario).expect("a scenario is made of tables, lists and plain values")
+}
+
+/// What is wrong with values that are well formed each by itself.
+struct Wrong {
+    /// The keys that lead to the place; numbers count in lists.
+    path: Vec<Key>,
+    message: String,
+}
+
+enum Key {
+    Name(&'static str),
+    Number(usize),
+    Own(String),
+}
+
+macro_rules! path {
+    ($($key:expr),*) => { vec![$(Key::from($key)),*] };
+}
+
+impl From<&'static str> for Key {
+    fn from(name: &'static str) -> Self {
+        Self::Name(name)
+    }
+}
+
+impl From<usize> for Key {
+    fn from(number: usize) -> Self {
+        Self::Number(number)
+    }
+}
+
+fn wrong(path: Vec<Key>, message: impl Display) -> Result<(), Wrong> {
+    Err(Wrong { path, message: message.to_string() })
+}
+
+fn check(scenario: &Scenario) -> Result<(), Wrong> {
+    check_array(scenario)?;
+    check_disks(scenario)?;
+    let plan = Plan::new(0, scenario.rules.clone(), &scenario.groups, scenario.disks());
+    if let Err(error) = plan {
+        let text = error.to_string();
+        let named = scenario.rules.iter().position(|r| text.contains(&format!("'{}'", r.name)));
+        return wrong(named.map_or_else(|| path!["rule"], |at| path!["rule", at]), text);
+    }
+    for (client, steps) in scenario.scripts().enumerate() {
+        let mut running: Vec<&str> = Vec::new();
+        for (number, action) in steps.iter().enumerate() {
+            let path = || match client {
+                0 => path!["step", number],
+                _ => path!["client", client - 1, "step", number],
+            };
+            check_step(scenario, action, &mut running).or_else(|message| wrong(path(), message))?;
+        }
+    }
+    for (at, media) in scenario.expect.media.iter().enumerate() {
+        inside(scenario, media.child, media.offset.0, media.bytes.0)
+            .or_else(|message| wrong(path!["expect", "media", at], message))?;
+    }
+    Ok(())
+}
+
+fn check_array(scenario: &Scenario) -> Result<(), Wrong> {
+    let array = &scenario.array;
+    let names = scenario.child_names();
+    let count = names.len();
+    if let Some(random) = &scenario.random {
+        if random.children.is_empty() || random.children.contains(&0) {
+            return wrong(path!["random", "children"], "an array has at least one child");
+        }
+        for (key, empty) in [
+            ("read-pattern", random.read_pattern.is_empty()),
+            ("rewrite-corrupted", random.rewrite_corrupted.is_empty()),
+            ("overlap", random.overlap.is_empty()),
+        ] {
+            if empty {
+                return wrong(path!["random", key], format!("`{key}` has nothing to draw from"));
+            }
+        }
+        let bytes = scenario.disk(0).bytes;
+        if !bytes.is_multiple_of(512) || random.bytes_max.0 > bytes || random.bytes_max.0 == 0 {
+            let message = "a profile's disks are whole sectors of 512 bytes, and `bytes-max` is \
+                           between 1 and their length";
+            return wrong(path!["random", "bytes-max"], message);
+        }
+        return Ok(());
+    }
+    // A scenario may be about options that an array refuses.
+    if scenario.expect.open.is_some() {
+        return Ok(());
+    }
+    if count == 0 {
+        return wrong(path!["array", "children"], "an array has at least one child");
+    }
+    if array.vote_threshold == 0 || array.vote_threshold > count {
+        let message = format!(
+            "vote-threshold is {}; it must be between 1 and the number of children, {count}",
+            array.vote_threshold
+        );
+        return wrong(path!["array", "vote-threshold"], message);
+    }
+    let inner = array.inner.iter().flat_map(|inner| inner.children.iter());
+    let mut all: Vec<&String> = names.iter().chain(inner).collect();
+    all.sort();
+    if let Some(twice) = all.windows(2).find(|pair| pair[0] == pair[1]) {
+        let message = format!("{} is a child twice: each disk has one place", twice[0]);
+        return wrong(path!["array", "children"], message);
+    }
+    if let Children::Named(names) = &array.children {
+        let known = |name: &str| {
+            let disk = name.strip_prefix('c').is_some_and(|n| n.parse::<u32>().is_ok());
+            disk || array.inner.iter().any(|inner| inner.name == name)
+        };
+        if let Some(name) = names.iter().find(|name| !known(name)) {
+            let message = format!(
+                "there is no node '{name}': disks are c0, c1 and so on, others are `inner`"
+            );
+            return wrong(path!["array", "children"], message);
+        }
+    }
+    Ok(())
+}
+
+fn check_disks(scenario: &Scenario) -> Result<(), Wrong> {
+    for (number, disk) in &scenario.child {
+        if number.0 >= scenario.disks() {
+            let message =
+                format!("there is no disk {}: the array has {}", number.0, scenario.disks());
+            return wrong(vec![Key::Name("child"), Key::Own(number.0.to_string())], message);
+        }
+        let _ = disk;
+    }
+    for number in 0..scenario.disks() {
+        let disk = scenario.disk(number);
+        let alignment = u64::from(disk.limits.request_alignment);
+        let own = number.to_string();
+        let path = || match scenario.child.keys().any(|key| key.0 == number) {
+            true => vec![Key::Name("child"), Key::Own(own.clone())],
+            false => path!["disk"],
+        };
+        if !alignment.is_power_of_two() {
+            return wrong(path(), format!("alignment {alignment} is no power of two"));
+        }
+        if !disk.bytes.is_multiple_of(alignment) || disk.bytes > DISK_BYTES_MAX {
+            let message = format!(
+                "a disk's length is a multiple of its alignment, {alignment}, and at most 1 TiB"
+            );
+            return wrong(path(), message);
+        }
+        if let Some(most) = disk.limits.max_transfer
+            && (most == 0 || !u64::from(most).is_multiple_of(alignment))
+        {
+            let message =
+                format!("max-transfer is a multiple of the alignment, {alignment}, and not zero");
+            return wrong(path(), message);
+        }
+    }
+    Ok(())
+}
+
+fn check_step<'a>(
+    scenario: &Scenario,
+    action: &'a Action,
+    running: &mut Vec<&'a str>,
+) -> Result<(), String> {
+    let disk = |child: u32| match child < scenario.disks() {
+        true => Ok(()),
+        false => Err(format!("there is no disk {child}: there are {}", scenario.disks())),
+    };
+    match action {
+        Action::Request { request, background, .. } => {
+            if let Request::Read { bytes, .. } | Request::Write { bytes, .. } = request
+                && *bytes > REQUEST_BYTES_MAX
+            {
+                return Err("a request is at most 1 GiB".into());
+            }
+            if let Some(name) = background {
+                if running.contains(&name.as_str()) {
+                    return Err(format!("a request '{name}' is running already"));
+                }
+                running.push(name);
+            }
+            Ok(())
+        }
+        Action::Wait { name } | Action::Drop { name } => {
+            let at = running.iter().position(|other| other == name);
+            let at = at.ok_or_else(|| format!("no request before this step has `as = \"{name}\"`"));
+            running.remove(at?);
+            Ok(())
+        }
+        Action::Hold(which) | Action::Release { which, .. } => which.child.map_or(Ok(()), disk),
+        Action::Order(children) => children.iter().copied().try_for_each(disk),
+        Action::Latency { child, .. } | Action::Add { child, .. } => disk(*child),
+        Action::Corrupt { child, offset, bytes, .. } => {
+            disk(*child)?;
+            inside(scenario, *child, *offset, *bytes)
+        }
+        Action::Sleep(_) | Action::Remove { .. } => Ok(()),
+    }
+}
+
+fn inside(scenario: &Scenario, child: u32, offset: u64, bytes: u64) -> Result<(), String> {
+    if child >= scenario.disks() {
+        return Err(format!("there is no disk {child}: there are {}", scenario.disks()));
+    }
+    let length = scenario.disk(child).bytes;
+    match offset.checked_add(bytes).is_some_and(|end| end <= length) {
+        true => Ok(()),
+        false => Err(format!("the range ends beyond the disk, which is {length} bytes long")),
+    }
+}
+
+/// Where in the text the value is that the keys lead to; or as far as they lead.
+fn place(table: &Spanned<DeTable<'_>>, path: &[Key]) -> Option<std::ops::Range<usize>> {
+    let (first, rest) = path.split_first()?;
+    let name = |key: &Key| match key {
+        Key::Name(name) => Some((*name).to_owned()),
+        Key::Own(name) => Some(name.clone()),
+        Key::Number(_) => None,
+    };
+    let mut value = table.get_ref().get(name(first)?.as_str())?;
+    for key in rest {
+        let inner = match (value.get_ref(), key) {
+            (DeValue::Array(list), Key::Number(at)) => list.get(*at),
+            (DeValue::Table(table), key) => name(key).and_then(|name| table.get(name.as_str())),
+            _ => None,
+        };
+        match inner {
+            Some(inner) => value = inner,
+            None => break,
+        }
+    }
+    Some(value.span())
+}
+
+/// The longest disk.
+const DISK_BYTES_MAX: u64 = 1 << 40;
+/// The longest request.
+const REQUEST_BYTES_MAX: u64 = 1 << 30;

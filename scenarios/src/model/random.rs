@@ -1,0 +1,151 @@
+//! Profiles: what to draw a scenario from.
+
+use super::{is_default, words};
+use quorate_engine::quorum::options::{Overlap, ReadPattern};
+use quorate_faults::text::{Ratio, Size};
+use serde::{Deserialize, Serialize};
+
+/// What a profile draws for each seed. Lists are drawn from evenly.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Random {
+    /// How many children.
+    pub children: Vec<u32>,
+    /// How many of them must agree.
+    #[serde(default)]
+    pub threshold: ThresholdChoice,
+    /// How reads are done.
+    #[serde(default = "quorum_only", with = "words::read_pattern::list")]
+    pub read_pattern: Vec<ReadPattern>,
+    /// Whether children that lost a vote are overwritten.
+    #[serde(default = "never")]
+    pub rewrite_corrupted: Vec<bool>,
+    /// Whether overlapping requests take turns.
+    #[serde(default = "serialise_only", with = "words::overlap::list")]
+    pub overlap: Vec<Overlap>,
+    /// How many requests in all.
+    pub requests: u32,
+    /// How many clients share them.
+    #[serde(default = "one")]
+    pub clients: u32,
+    /// The longest request.
+    pub bytes_max: Size,
+    /// How many requests in a hundred begin and end anywhere rather than at sectors.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub unaligned: u32,
+    /// How many requests in a hundred are retried in the background and given up on.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub dropped: u32,
+    /// The mix of requests.
+    #[serde(default)]
+    pub mix: Mix,
+    /// Families of faults; each child that may misbehave gets a few.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FaultFamily>,
+    /// How often a fault of a family strikes an operation that it can strike.
+    #[serde(default = "one_in_sixteen")]
+    pub rate: Ratio,
+}
+
+/// The mix of requests, by weight.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Mix {
+    /// Reads.
+    pub read: u32,
+    /// Writes.
+    pub write: u32,
+    /// FUA writes.
+    pub fua: u32,
+    /// Writes of zeroes.
+    pub zeroes: u32,
+    /// Flushes.
+    pub flush: u32,
+    /// Discards.
+    pub discard: u32,
+    /// Status queries.
+    pub status: u32,
+}
+
+impl Default for Mix {
+    fn default() -> Self {
+        Self { read: 8, write: 7, fua: 0, zeroes: 0, flush: 1, discard: 0, status: 0 }
+    }
+}
+
+/// How the threshold is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ThresholdChoice {
+    /// More than half of the children, up to all.
+    #[default]
+    Majority,
+    /// Anything from one to all.
+    Any,
+    /// At most half of them, so that there can be ties.
+    Minority,
+}
+
+/// A family of faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultFamily {
+    /// Operations fail, with one of a few errors, applied or not.
+    Fail,
+    /// Flushes fail.
+    FailFlush,
+    /// Answers are late.
+    Delay,
+    /// Reads come back altered.
+    Corrupt,
+    /// Several children alter the same bytes in the same way.
+    Collude,
+    /// The medium rots.
+    Rot,
+    /// Writes are acknowledged and lost.
+    Lost,
+    /// Writes are torn.
+    Torn,
+    /// Reads and writes go astray.
+    Misdirect,
+    /// Reads come back short.
+    Short,
+    /// Reads come back old.
+    Stale,
+    /// Zeroes are not supported.
+    Unsupported,
+    /// A child stops answering.
+    Hang,
+}
+
+/// What is promised of a run's data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Promises {
+    /// Only that the array does what its rules say with what its children answer.
+    #[default]
+    Conforming,
+    /// Besides, that every request succeeds and no read is wrong: faults stay within what the
+    /// threshold tolerates.
+    Correct,
+}
+
+fn quorum_only() -> Vec<ReadPattern> {
+    vec![ReadPattern::Quorum]
+}
+
+fn serialise_only() -> Vec<Overlap> {
+    vec![Overlap::Serialise]
+}
+
+fn never() -> Vec<bool> {
+    vec![false]
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn one_in_sixteen() -> Ratio {
+    Ratio::new(1, 16).expect("a sixteenth lies between zero and one")
+}

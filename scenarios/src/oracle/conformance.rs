@@ -1,0 +1,465 @@
+//! Whether each request does what the rules say with what its children answer: who is asked what,
+//! in which order failures are reported, what the vote comes to, who is repaired, what is answered.
+
+use super::{
+    case::{Asked, Case},
+    walk::{Ask, Deviation, Stop, Walk, node_name, zeroes},
+};
+use crate::spec::{self, Reply};
+use bytes::Bytes;
+use quorate_engine::{
+    Errno, Event, Extent, ExtentKind, Flags, OpType, Sectors, quorum::options::ReadPattern,
+};
+use quorate_faults::rule::OpKind;
+use quorate_reports::{
+    GuestOp, Outcome, Violation, What,
+    summary::{Form, Shape, Summary},
+    trace::Payload,
+};
+use std::{cell::RefCell, ops::Range};
+
+pub(super) fn conformance(case: &Case<'_>, violations: &mut Vec<Violation>) {
+    for asked in judged(case) {
+        if let Err(deviation) = Rules::new(case, asked).request() {
+            violations.push(Case::violation(
+                "conformance",
+                Some(asked.id),
+                deviation.entry,
+                deviation.reason,
+            ));
+        }
+    }
+}
+
+/// Counts the shapes of all votes, and the faults that fired.
+pub(super) fn count(case: &Case<'_>, summary: &mut Summary) {
+    for shape in case.shapes.borrow().iter() {
+        *summary.shapes.entry(*shape).or_default() += 1;
+    }
+    for (_, entry) in case.notable() {
+        if let What::Injected { firing, .. } = &entry.what {
+            match summary.faults.get_mut(firing.fault) {
+                Some(count) => *count += 1,
+                None => drop(summary.faults.insert(firing.fault.into(), 1)),
+            }
+        }
+    }
+    summary.child_ios += case.finished.child_ios;
+}
+
+/// The requests that can be followed: those of a plain array whose disks take them as they are, and
+/// that were over before any request was given up.
+fn judged<'a>(case: &'a Case<'a>) -> impl Iterator<Item = &'a Asked<'a>> {
+    let scenario = case.scenario;
+    let plain = scenario.array.inner.is_empty()
+        && case
+            .disks
+            .iter()
+            .all(|disk| disk.limits.request_alignment == 1 && disk.bytes == case.disks[0].bytes);
+    let first_drop = case.first_drop();
+    let over = move |asked: &&Asked<'_>| asked.over().is_none_or(|at| at <= first_drop);
+    case.requests.iter().filter(move |_| plain).filter(over)
+}
+
+/// The rules, as they bear on one request.
+struct Rules<'a> {
+    case: &'a Case<'a>,
+    asked: &'a Asked<'a>,
+    walk: RefCell<Walk<'a>>,
+    threshold: usize,
+}
+
+/// What a request must answer.
+enum Answer {
+    Done(Reply<()>),
+    /// The pieces of a read.
+    Data(Result<Vec<Payload>, Errno>),
+    Length(Reply<u64>),
+    Status(Reply<Extent>),
+}
+
+impl<'a> Rules<'a> {
+    fn new(case: &'a Case<'a>, asked: &'a Asked<'a>) -> Self {
+        let walk = RefCell::new(Walk::new(case, asked));
+        let threshold = case.scenario.array.vote_threshold;
+        Self { case, asked, walk, threshold }
+    }
+
+    fn request(&self) -> Result<(), Deviation> {
+        match self.answer() {
+            Ok(answer) => self.compare(&answer),
+            Err(Stop::Unfinished) => match self.asked.completed {
+                None => Ok(()),
+                Some((at, _)) => Err(Deviation {
+                    entry: Some(at),
+                    reason: "The request was answered before the rules say it is over.".into(),
+                }),
+            },
+            Err(Stop::Deviation(deviation)) => Err(deviation),
+        }
+    }
+
+    fn answer(&self) -> Result<Answer, Stop> {
+        let op = self.asked.op;
+        let answer = match self.refused() {
+            Some(errno) if matches!(op, GuestOp::Read { .. }) => Answer::Data(Err(errno)),
+            Some(errno) if matches!(op, GuestOp::BlockStatus { .. }) => Answer::Status(Err(errno)),
+            Some(errno) if *op == GuestOp::Length => Answer::Length(Err(errno)),
+            Some(errno) => Answer::Done(Err(errno)),
+            None => match op {
+                GuestOp::Read { offset, bytes } => Answer::Data(self.read(*offset, *bytes)?),
+                GuestOp::Write { offset, data, flags } => {
+                    Answer::Done(self.write(*offset, data, *flags)?)
+                }
+                GuestOp::WriteZeroes { offset, bytes, flags } => {
+                    Answer::Done(self.write_zeroes(*offset, *bytes, *flags)?)
+                }
+                GuestOp::Close if self.closed() => Answer::Done(Ok(())),
+                GuestOp::Flush | GuestOp::Close => Answer::Done(self.flush()?),
+                GuestOp::Discard { .. } | GuestOp::Invalidate => Answer::Done(Ok(())),
+                GuestOp::BlockStatus { offset, bytes } => {
+                    Answer::Status(Ok(self.block_status(*offset, *bytes)?))
+                }
+                GuestOp::Length => Answer::Length(self.length()?),
+                GuestOp::Truncate { .. } => Answer::Done(Err(Errno::ENOTSUP)),
+            },
+        };
+        self.walk.borrow_mut().end()?;
+        Ok(answer)
+    }
+
+    /// The error of a request that no child is asked about.
+    fn refused(&self) -> Option<Errno> {
+        let length = self.case.disks[0].bytes.next_multiple_of(512);
+        let closed = self.closed();
+        let (writes, range) = match self.asked.op {
+            GuestOp::Write { offset, data, .. } => (true, Some((*offset, data.len() as u64))),
+            GuestOp::WriteZeroes { offset, bytes, .. } => (true, Some((*offset, *bytes))),
+            GuestOp::Read { offset, bytes }
+            | GuestOp::Discard { offset, bytes }
+            | GuestOp::BlockStatus { offset, bytes } => (false, Some((*offset, *bytes))),
+            GuestOp::Close | GuestOp::Truncate { .. } => return None,
+            GuestOp::Flush | GuestOp::Length | GuestOp::Invalidate => (false, None),
+        };
+        let beyond =
+            |(offset, bytes): (u64, u64)| offset.checked_add(bytes).is_none_or(|end| end > length);
+        if writes && self.case.scenario.array.read_only {
+            Some(Errno::EPERM)
+        } else if range.is_some_and(beyond) {
+            Some(Errno::EINVAL)
+        } else if closed {
+            Some(Errno::ENOMEDIUM)
+        } else {
+            None
+        }
+    }
+
+    /// Whether the array had been closed when the request's turn came.
+    fn closed(&self) -> bool {
+        let turn = self.asked.entries.first().copied().unwrap_or(usize::MAX);
+        self.case.closed.is_some_and(|at| at < turn)
+    }
+
+    fn read(&self, offset: u64, bytes: u64) -> Result<Result<Vec<Payload>, Errno>, Stop> {
+        let mut pieces = Vec::new();
+        let mut done = 0;
+        loop {
+            let piece = self.cut(bytes - done);
+            let reply = match self.case.scenario.array.read_pattern {
+                ReadPattern::Quorum => self.read_voted(offset + done, piece)?,
+                ReadPattern::Fifo => self.read_first(offset + done, piece)?,
+            };
+            match reply {
+                Ok(payload) => pieces.push(payload),
+                Err(errno) => return Ok(Err(errno)),
+            }
+            done += piece;
+            if done == bytes {
+                return Ok(Ok(pieces));
+            }
+        }
+    }
+
+    fn read_voted(&self, offset: u64, bytes: u64) -> Result<Reply<Payload>, Stop> {
+        let sectors = covering(offset, bytes);
+        let ask = ask(OpKind::Read, offset, bytes);
+        let disks = self.walk.borrow().members();
+        let replies = self.walk.borrow_mut().gather(disks, ask, Some((OpType::Read, sectors)))?;
+        self.shape(OpType::Read, &replies);
+        let ballot = spec::read(&replies, self.threshold);
+        let answered = replies.iter().all(Result::is_ok);
+        if self.case.scenario.array.blkverify && ballot.failure && answered {
+            self.mismatch(offset, bytes)?;
+            return Ok(ballot.result);
+        }
+        if ballot.failure {
+            self.event(&self.failure(sectors))?;
+        }
+        for &loser in &ballot.losers {
+            self.event(&Event::ReportBad {
+                op: OpType::Read,
+                node_name: node_name(disks[loser]),
+                error: None,
+                sectors,
+            })?;
+        }
+        if let (Ok(payload), true) = (ballot.result, self.case.scenario.array.rewrite_corrupted) {
+            let losers: Vec<u32> = ballot.losers.iter().map(|&loser| disks[loser]).collect();
+            let ask = Ask { kind: OpKind::Write, payload, ..ask };
+            self.walk.borrow_mut().gather(&losers, ask, None)?;
+        }
+        Ok(ballot.result)
+    }
+
+    /// The record has no bytes of the children's, so where they differ is for the scenario to say.
+    fn mismatch(&self, offset: u64, bytes: u64) -> Result<(), Stop> {
+        let reference = self.array();
+        let events =
+            self.asked.entries.iter().filter_map(|&at| match &self.case.entries()[at].what {
+                What::Event(Event::Mismatch { first_difference, .. }) => Some(*first_difference),
+                _ => None,
+            });
+        let inside = |first: &u64| (offset..offset + bytes).contains(first);
+        let first_difference = events.last().filter(inside).unwrap_or(offset);
+        self.event(&Event::Mismatch { reference, offset, bytes, first_difference })
+    }
+
+    fn read_first(&self, offset: u64, bytes: u64) -> Result<Reply<Payload>, Stop> {
+        let report = Some((OpType::Read, covering(offset, bytes)));
+        let disks = self.walk.borrow().members();
+        let mut last = Errno::EIO;
+        for (tried, &disk) in disks.iter().enumerate() {
+            let ask = ask(OpKind::Read, offset, bytes);
+            match self.walk.borrow_mut().one(disk, ask, report)? {
+                Ok(payload) => {
+                    let first = if tried == 0 { Form::FifoFirst } else { Form::FifoFallback };
+                    self.push_shape(OpType::Read, disks.len(), first);
+                    return Ok(Ok(payload));
+                }
+                Err(errno) => last = errno,
+            }
+        }
+        self.push_shape(OpType::Read, disks.len(), Form::FifoNone);
+        Ok(Err(last))
+    }
+
+    fn write(&self, offset: u64, data: &Bytes, flags: Flags) -> Result<Reply<()>, Stop> {
+        let mut done = 0;
+        loop {
+            let piece = self.cut(data.len() as u64 - done);
+            let payload = self.piece_of(self.asked.invoked, data, done..done + piece);
+            let ask = Ask { payload, ..ask(OpKind::Write, offset + done, piece) };
+            if let Err(errno) = self.mirrored(ask)? {
+                return Ok(Err(errno));
+            }
+            done += piece;
+            if done == data.len() as u64 {
+                return if flags.fua { self.flush() } else { Ok(Ok(())) };
+            }
+        }
+    }
+
+    fn write_zeroes(&self, offset: u64, bytes: u64, flags: Flags) -> Result<Reply<()>, Stop> {
+        let (mut done, mut flush) = (0, false);
+        while done < bytes {
+            let disks = self.walk.borrow().members();
+            let caps = |has: fn(quorate_engine::ZeroFlags) -> bool| {
+                let mut zeroes = disks.iter().map(|&n| self.case.disks[n as usize].limits.zeroes);
+                zeroes.all(|z| z.is_some_and(has))
+            };
+            if flags.no_fallback && !caps(|z| z.no_fallback) {
+                return Ok(Err(Errno::ENOTSUP));
+            }
+            let fua = flags.fua && caps(|z| z.fua);
+            let may_unmap = flags.may_unmap && caps(|z| z.may_unmap);
+            let passed = Flags { fua, may_unmap, no_fallback: flags.no_fallback };
+            let rest = bytes - done;
+            let zero = Ask { flags: passed, ..ask(OpKind::WriteZeroes, offset + done, rest) };
+            match self.mirrored(zero)? {
+                Err(Errno::ENOTSUP) if !flags.no_fallback => {
+                    let piece = self.cut(rest.min(1 << 20));
+                    let payload = zeroes(piece);
+                    let ask = Ask { payload, ..ask(OpKind::Write, offset + done, piece) };
+                    if let Err(errno) = self.mirrored(ask)? {
+                        return Ok(Err(errno));
+                    }
+                    done += piece;
+                    flush |= flags.fua;
+                }
+                Err(errno) => return Ok(Err(errno)),
+                Ok(()) => {
+                    done = bytes;
+                    flush |= flags.fua && !fua;
+                }
+            }
+        }
+        if flush { self.flush() } else { Ok(Ok(())) }
+    }
+
+    fn mirrored(&self, ask: Ask) -> Result<Reply<()>, Stop> {
+        let sectors = covering(ask.offset, ask.bytes);
+        let disks = self.walk.borrow().members();
+        let replies = self.walk.borrow_mut().gather(disks, ask, Some((OpType::Write, sectors)))?;
+        self.shape(OpType::Write, &replies);
+        let enough = spec::enough(&replies, self.threshold);
+        if enough.is_err() {
+            self.event(&self.failure(sectors))?;
+        }
+        Ok(enough)
+    }
+
+    fn flush(&self) -> Result<Reply<()>, Stop> {
+        if self.case.scenario.array.read_only {
+            return Ok(Ok(()));
+        }
+        let disks = self.walk.borrow().members();
+        let mut replies = Vec::new();
+        for &disk in disks {
+            let report = Some((OpType::Flush, Sectors::NONE));
+            replies.push(self.walk.borrow_mut().one(disk, ask(OpKind::Flush, 0, 0), report)?);
+        }
+        self.shape(OpType::Flush, &replies);
+        Ok(spec::enough(&replies, self.threshold))
+    }
+
+    fn block_status(&self, offset: u64, bytes: u64) -> Result<Extent, Stop> {
+        if bytes == 0 {
+            return Ok(Extent { bytes: 0, kind: ExtentKind::Data });
+        }
+        let report = Some((OpType::Read, covering(offset, bytes)));
+        let disks = self.walk.borrow().members();
+        let (mut zero, mut data) = (vec![bytes], Vec::new());
+        for &disk in disks {
+            let ask = ask(OpKind::BlockStatus, offset, bytes);
+            match self.walk.borrow_mut().one(disk, ask, report)? {
+                Ok(Payload { bytes, hash }) if hash == ExtentKind::Zero as u64 => zero.push(bytes),
+                Ok(Payload { bytes, .. }) => data.push(bytes),
+                Err(_) => {
+                    data.push(bytes);
+                    break;
+                }
+            }
+        }
+        Ok(match data.into_iter().max() {
+            Some(bytes) => Extent { bytes, kind: ExtentKind::Data },
+            None => {
+                let shortest = zero.into_iter().min().unwrap_or(bytes);
+                Extent { bytes: shortest, kind: ExtentKind::Zero }
+            }
+        })
+    }
+
+    fn length(&self) -> Result<Reply<u64>, Stop> {
+        let disks = self.walk.borrow().members();
+        let mut lengths = Vec::new();
+        for &disk in disks {
+            match self.walk.borrow_mut().one(disk, ask(OpKind::Length, 0, 0), None)? {
+                Ok(payload) => lengths.push(payload.bytes.next_multiple_of(512)),
+                Err(errno) => return Ok(Err(errno)),
+            }
+            if lengths.iter().any(|length| *length != lengths[0]) {
+                return Ok(Err(Errno::EIO));
+            }
+        }
+        Ok(Ok(lengths[0]))
+    }
+
+    /// The payload of a piece of the data that an entry carries.
+    fn piece_of(&self, entry: usize, data: &Bytes, piece: Range<u64>) -> Payload {
+        if piece == (0..data.len() as u64) {
+            return self.case.finished.trace.payload(entry);
+        }
+        Payload::of(&data.slice(index(piece.start)..index(piece.end)))
+    }
+
+    /// How much of a request is voted on as one.
+    fn cut(&self, bytes: u64) -> u64 {
+        let disks = self.walk.borrow().members();
+        let limits = disks.iter().filter_map(|&n| self.case.disks[n as usize].limits.max_transfer);
+        limits.map(u64::from).min().unwrap_or(bytes).min(bytes)
+    }
+
+    fn compare(&self, answer: &Answer) -> Result<(), Deviation> {
+        let Some((at, outcome)) = self.asked.completed else { return Ok(()) };
+        let same = match (answer, outcome) {
+            (Answer::Done(want), Outcome::Done(found)) => want == found,
+            (Answer::Length(want), Outcome::Length(found)) => want == found,
+            (Answer::Status(want), Outcome::Status(found)) => want == found,
+            (Answer::Data(Err(want)), Outcome::Data(Err(found))) => want == found,
+            (Answer::Data(Ok(pieces)), Outcome::Data(Ok(data))) => {
+                let mut from = 0;
+                let whole = pieces.iter().map(|p| p.bytes).sum::<u64>() == data.len() as u64;
+                whole
+                    && pieces.iter().all(|piece| {
+                        let to = from + piece.bytes;
+                        let found = self.piece_of(at, data, from..to);
+                        from = to;
+                        found == *piece
+                    })
+            }
+            _ => false,
+        };
+        if same {
+            return Ok(());
+        }
+        let want = match answer {
+            Answer::Done(want) => words(want, |()| "success".into()),
+            Answer::Length(want) => words(want, |bytes| format!("a length of {bytes}")),
+            Answer::Status(want) => words(want, |extent| format!("{extent:?}")),
+            Answer::Data(Err(errno)) => errno.to_string(),
+            Answer::Data(Ok(_)) => "the bytes that won the vote".into(),
+        };
+        let found = match outcome.error() {
+            Some(errno) => errno.to_string(),
+            None if matches!(outcome, Outcome::Data(_)) => "other bytes".into(),
+            None if matches!(outcome, Outcome::Done(_)) => "success".into(),
+            None => format!("{outcome:?}"),
+        };
+        let reason = format!("The rules want {want} for the answer; the engine gave {found}.");
+        Err(Deviation { entry: Some(at), reason })
+    }
+
+    fn event(&self, event: &Event) -> Result<(), Stop> {
+        self.walk.borrow_mut().event(event)
+    }
+
+    fn failure(&self, sectors: Sectors) -> Event {
+        Event::Failure { reference: self.array(), sectors }
+    }
+
+    fn array(&self) -> quorate_engine::NodeName {
+        "q".into()
+    }
+
+    fn shape(&self, op: OpType, replies: &[Reply<Payload>]) {
+        let form = match Form::of(replies, self.threshold) {
+            Form::NoMajority if self.case.scenario.array.blkverify => Form::Mismatch,
+            form => form,
+        };
+        self.push_shape(op, replies.len(), form);
+    }
+
+    fn push_shape(&self, op: OpType, children: usize, form: Form) {
+        let small = |count: usize| u8::try_from(count).unwrap_or(u8::MAX);
+        let (children, threshold) = (small(children), small(self.threshold));
+        self.case.shapes.borrow_mut().push(Shape { op, children, threshold, form });
+    }
+}
+
+fn words<T: Copy>(want: &Reply<T>, say: impl Fn(T) -> String) -> String {
+    want.map_or_else(|errno| errno.to_string(), say)
+}
+
+fn ask(kind: OpKind, offset: u64, bytes: u64) -> Ask {
+    Ask { kind, offset, bytes, flags: Flags::NONE, payload: Payload::default() }
+}
+
+/// The sectors around some bytes: outwards at both ends.
+fn covering(offset: u64, bytes: u64) -> Sectors {
+    let (first, end) = (offset / 512, (offset + bytes).div_ceil(512));
+    Sectors { first, count: end - first }
+}
+
+fn index(bytes: u64) -> usize {
+    usize::try_from(bytes).expect("an offset inside a buffer")
+}

@@ -1,0 +1,248 @@
+//! Runs a scenario in simulation.
+//!
+//! Disks are memory behind fault injectors; their operations end when the device queue says so. The
+//! array is opened, the clients do their steps, and what the disks were still doing comes to its
+//! end. What happened is one [`Trace`]; whether it was right is the oracle's business.
+
+mod client;
+mod stage;
+
+use crate::model::Scenario;
+use client::Player;
+use quorate_engine::{
+    BlockDevice, EventSink, Image, Memory, NodeName, Quorum, QuorumOptions, event::Throttle,
+};
+use quorate_faults::{check::PlanError, device::FaultyChild, host::Host, inject::Plan};
+use quorate_reports::{Trace, What};
+use quorate_sim::{Budget, End, Simulation, Task};
+use stage::Stage;
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+/// What came of a run, not yet judged.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// What happened.
+    pub trace: Trace,
+    /// What the disks hold.
+    pub media: Vec<Image>,
+    /// How it ended.
+    pub end: End,
+    /// The disks that still have something to do, oldest operation first, if it did not finish.
+    pub waiting: Vec<String>,
+    /// Rules that never fired.
+    pub unfired: Vec<String>,
+    /// The names of the array's children at the end, if it opened.
+    pub members: Vec<String>,
+    /// How many operations the disks completed.
+    pub child_ios: u64,
+}
+
+/// The children that an array is to be built of.
+pub struct Parts {
+    /// Name and device of each, in order.
+    pub children: Vec<(NodeName, Arc<dyn BlockDevice>)>,
+    /// Where its events go.
+    pub events: Arc<dyn EventSink>,
+}
+
+/// The future of an array that opens, or of the reason why it does not.
+pub type Opening = Pin<Box<dyn Future<Output = Result<Arc<dyn BlockDevice>, String>> + Send>>;
+
+/// Builds the array of a scenario out of its children: the door for engines other than ours.
+pub trait Engine: Send + Sync {
+    /// Opens an array over these children, as the scenario's `array` table asks for it.
+    fn open(&self, scenario: &Scenario, parts: Parts) -> Opening;
+}
+
+impl<F: Fn(&Scenario, Parts) -> Opening + Send + Sync> Engine for F {
+    fn open(&self, scenario: &Scenario, parts: Parts) -> Opening {
+        self(scenario, parts)
+    }
+}
+
+/// What the clients act upon.
+struct Subject {
+    device: Arc<dyn BlockDevice>,
+    /// The same, if it is our own engine's: only its membership can change.
+    quorum: Option<Arc<Quorum>>,
+    disks: Vec<Arc<Memory>>,
+    children: Vec<Arc<FaultyChild>>,
+}
+
+/// Memory that one run leaves to the next.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    trace: Trace,
+}
+
+impl Scratch {
+    /// Takes back what a judged run no longer needs.
+    pub fn reclaim(&mut self, trace: Trace) {
+        self.trace = trace;
+    }
+}
+
+/// Runs a concrete scenario on our own engine, or on another one.
+///
+/// # Errors
+/// A rule of the scenario can never fire, or names what is not there.
+pub fn run(
+    scenario: &Scenario,
+    engine: Option<&dyn Engine>,
+    scratch: &mut Scratch,
+) -> Result<Finished, PlanError> {
+    let disks: Vec<Arc<Memory>> = (0..scenario.disks()).map(|n| disk(scenario, n)).collect();
+    let count = scenario.disks();
+    let plan = Plan::new(scenario.seed, scenario.rules.clone(), &scenario.groups, count)?;
+    let stage = Arc::new(Stage::new(scenario, Arc::new(plan), std::mem::take(&mut scratch.trace)));
+    let children: Vec<Arc<FaultyChild>> = (0..count)
+        .zip(&disks)
+        .map(|(n, disk)| {
+            let host: Arc<dyn Host> = stage.clone();
+            Arc::new(FaultyChild::new(n, disk.clone(), stage.plan().clone(), host))
+        })
+        .collect();
+    let simulation = Simulation::new(scenario.seed);
+    let budget =
+        Budget { steps: scenario.limits.steps, until: scenario.limits.seconds * 1_000_000 };
+    let opened = Mutex::new(None);
+    let opening = open(scenario, engine, &stage, &disks, &children);
+    let task: Task<'_> = Box::pin(async {
+        let subject = opening.await;
+        match subject {
+            Ok(subject) => *opened.lock().expect("nobody else holds it") = Some(subject),
+            Err(error) => stage.record(What::NotOpened(error)),
+        }
+    });
+    let mut end = simulation.drive(&stage.queue, vec![task], stage_background(&stage), budget);
+    let subject = opened.into_inner().expect("nobody else holds it").map(Arc::new);
+    if let Some(subject) = &subject {
+        let clients = scenario.scripts().zip(0..).map(|(steps, number)| {
+            let player = Player::new(stage.clone(), subject.clone(), number);
+            Box::pin(player.play(steps)) as Task<'_>
+        });
+        end = simulation.drive(&stage.queue, clients.collect(), stage_background(&stage), budget);
+    }
+    Ok(finish(&stage, &disks, subject, end))
+}
+
+fn stage_background(stage: &Arc<Stage>) -> Task<'_> {
+    Box::pin(stage.background())
+}
+
+fn finish(
+    stage: &Stage,
+    disks: &[Arc<Memory>],
+    subject: Option<Arc<Subject>>,
+    end: End,
+) -> Finished {
+    let media: Vec<Image> = disks.iter().map(|disk| disk.snapshot()).collect();
+    let quorum = subject.and_then(|s| s.quorum.clone());
+    let names = quorum.map(|q| q.children()).unwrap_or_default();
+    Finished {
+        trace: stage.take_recorder().finish(&media),
+        media,
+        end,
+        waiting: stage.queue.pending().iter().map(|label| format!("c{}", label.child)).collect(),
+        unfired: stage.plan().unfired().into_iter().map(String::from).collect(),
+        members: names.into_iter().map(|c| c.name.as_str().into()).collect(),
+        child_ios: stage.queue.completed(),
+    }
+}
+
+fn disk(scenario: &Scenario, number: u32) -> Arc<Memory> {
+    let spec = scenario.disk(number);
+    let mut image = Image::new(spec.bytes);
+    if spec.fill != 0 {
+        image.write(0, &vec![spec.fill; usize::try_from(spec.bytes).expect("fits into memory")]);
+    }
+    Arc::new(Memory::with_image(image, spec.limits))
+}
+
+/// Opens the scenario's array, inner arrays first.
+async fn open(
+    scenario: &Scenario,
+    engine: Option<&dyn Engine>,
+    stage: &Arc<Stage>,
+    disks: &[Arc<Memory>],
+    children: &[Arc<FaultyChild>],
+) -> Result<Subject, String> {
+    let events: Arc<dyn EventSink> = match scenario.array.throttle {
+        true => throttled(stage),
+        false => stage.clone(),
+    };
+    let mut nodes: Vec<(NodeName, Arc<dyn BlockDevice>)> = Vec::new();
+    for (number, child) in children.iter().enumerate() {
+        nodes.push((format!("c{number}").into(), child.clone()));
+    }
+    let find = |nodes: &[(NodeName, Arc<dyn BlockDevice>)], name: &str| {
+        let node = nodes.iter().find(|(node, _)| node.as_str() == name);
+        node.cloned().ok_or_else(|| format!("there is no node '{name}'"))
+    };
+    for inner in &scenario.array.inner {
+        let mut options = QuorumOptions::builder(inner.name.as_str(), inner.vote_threshold);
+        for name in &inner.children {
+            let (name, device) = find(&nodes, name)?;
+            options = options.child(name, device);
+        }
+        let options = options.build().map_err(|e| e.to_string())?;
+        let quorum = Quorum::open(options, &(), events.clone()).await.map_err(|e| e.to_string())?;
+        nodes.push((inner.name.as_str().into(), Arc::new(quorum)));
+    }
+    let mut members = Vec::new();
+    for name in scenario.child_names() {
+        members.push(find(&nodes, &name)?);
+    }
+    let subject = |device, quorum| Subject {
+        device,
+        quorum,
+        disks: disks.to_vec(),
+        children: children.to_vec(),
+    };
+    if let Some(engine) = engine {
+        let device = engine.open(scenario, Parts { children: members, events }).await?;
+        return Ok(subject(device, None));
+    }
+    let array = &scenario.array;
+    let mut options = QuorumOptions::builder("q", array.vote_threshold)
+        .read_pattern(array.read_pattern)
+        .rewrite_corrupted(array.rewrite_corrupted)
+        .blkverify(array.blkverify)
+        .overlap(array.overlap)
+        .read_only(array.read_only);
+    for (name, device) in members {
+        options = options.child(name, device);
+    }
+    let options = options.build().map_err(|e| e.to_string())?;
+    let quorum = Quorum::open(options, &(), events).await.map_err(|e| e.to_string())?;
+    let quorum = Arc::new(quorum);
+    Ok(subject(quorum.clone(), Some(quorum)))
+}
+
+/// Events go to the record, and past QEMU's rate limit to whoever listens there.
+fn throttled(stage: &Arc<Stage>) -> Arc<dyn EventSink> {
+    let (heard, clock) = (stage.clone(), stage.clone());
+    let heard = move |event| heard.record(What::Heard(event));
+    let throttle = Throttle::new(heard, move || clock.now(), THROTTLE_PERIOD);
+    let (stage, throttle) = (stage.clone(), Arc::new(throttle));
+    Arc::new(move |event: quorate_engine::Event| {
+        stage.emit(event.clone());
+        throttle.emit(event);
+        if let Some(deadline) = throttle.deadline() {
+            let timer = stage.sleep(deadline.saturating_sub(stage.now()));
+            let throttle = throttle.clone();
+            stage.spawn(Box::pin(async move {
+                timer.await;
+                throttle.expire();
+            }));
+        }
+    })
+}
+
+/// As monitor_qapi_event_conf has it.
+const THROTTLE_PERIOD: Duration = Duration::from_secs(1);

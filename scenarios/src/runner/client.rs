@@ -1,0 +1,231 @@
+//! A client: does its steps one after the other.
+
+use super::{
+    Subject,
+    stage::{Stage, Tagged, kind_number},
+};
+use crate::model::{Action, Request, Selection};
+use bytes::Bytes;
+use quorate_engine::{BlockDevice, Flags, Memory, NodeName, Prealloc};
+use quorate_faults::text::Time;
+use quorate_reports::{GuestOp, Outcome, RequestId, What, trace::Change};
+use quorate_sim::Pattern;
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+/// One client of the array.
+pub(super) struct Player {
+    pub(super) stage: Arc<Stage>,
+    pub(super) subject: Arc<Subject>,
+    pub(super) number: u16,
+    /// Requests in the background, by name.
+    background: Vec<(String, Running)>,
+}
+
+type Running = Tagged<Pin<Box<dyn Future<Output = ()> + Send>>>;
+
+impl Player {
+    pub(super) fn new(stage: Arc<Stage>, subject: Arc<Subject>, number: u16) -> Self {
+        Self { stage, subject, number, background: Vec::new() }
+    }
+
+    pub(super) async fn play(mut self, steps: &[Action]) {
+        for (step, action) in (0..).zip(steps) {
+            self.act(RequestId { client: self.number, step }, action).await;
+        }
+        // What still runs beside the last step ends in its own time.
+        poll_fn(|cx| self.poll_background(cx)).await;
+    }
+
+    async fn act(&mut self, id: RequestId, action: &Action) {
+        match action {
+            Action::Request { request, background, .. } => {
+                let running = self.start(id, request);
+                match background {
+                    Some(name) => self.begin(name.clone(), running).await,
+                    None => self.beside(running).await,
+                }
+            }
+            Action::Wait { name } => {
+                poll_fn(|cx| {
+                    let _ = self.poll_background(cx);
+                    let running = self.background.iter().any(|(other, _)| other == name);
+                    if running { Poll::Pending } else { Poll::Ready(()) }
+                })
+                .await;
+            }
+            Action::Drop { name } => {
+                if let Some(at) = self.background.iter().position(|(other, _)| other == name) {
+                    let (_, gone) = self.background.remove(at);
+                    self.stage.dropped(gone.id);
+                }
+            }
+            Action::Sleep(Time(time)) => {
+                let sleep = self.stage.sleep(*time);
+                self.beside(sleep).await;
+            }
+            Action::Hold(which) => {
+                self.stage.queue.hold(pattern(which));
+                self.control(format!("hold {}", words(which)));
+            }
+            Action::Release { which, count: Some(count) } => {
+                let released = self.stage.queue.release(pattern(which), *count);
+                self.control(format!("release {released} of {}", words(which)));
+            }
+            Action::Release { which, count: None } => {
+                self.stage.queue.release_all(pattern(which));
+                self.control(format!("release {}", words(which)));
+            }
+            Action::Order(children) => {
+                self.stage.queue.order(children.iter().copied());
+                self.control(format!("order {children:?}"));
+            }
+            Action::Latency { child, time } => {
+                self.stage.set_latency(*child, *time);
+                self.control(format!("latency of c{child}: {time}"));
+            }
+            Action::Corrupt { child, offset, bytes, fill } => {
+                let data = vec![*fill; usize::try_from(*bytes).expect("fits into memory")];
+                let disk: &Memory = &self.subject.disks[*child as usize];
+                // The scenario was checked: the range lies inside the disk.
+                let _ = disk.pwrite(*offset, data.into(), Flags::NONE).await;
+                self.control(format!(
+                    "corrupt c{child}: {bytes} bytes at {offset} become {fill:#04x}"
+                ));
+            }
+            Action::Add { child, .. } => {
+                let adding = self.subject.clone().add(self.stage.clone(), *child);
+                self.beside(Box::pin(adding)).await;
+            }
+            Action::Remove { name, .. } => self.subject.remove(&self.stage, name),
+        }
+    }
+
+    fn control(&self, text: String) {
+        self.stage.record(What::Control(text));
+    }
+
+    /// Polls background requests until none is left.
+    fn poll_background(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.background.retain_mut(|(_, running)| Pin::new(running).poll(cx).is_pending());
+        if self.background.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Waits for something while the background requests go on.
+    async fn beside(&mut self, mut front: impl Future<Output = ()> + Unpin) {
+        poll_fn(|cx| {
+            let done = Pin::new(&mut front).poll(cx);
+            let _ = self.poll_background(cx);
+            done
+        })
+        .await;
+    }
+
+    /// Starts a background request: its first poll is part of this step.
+    async fn begin(&mut self, name: String, mut running: Running) {
+        let pending = poll_fn(|cx| Poll::Ready(Pin::new(&mut running).poll(cx).is_pending())).await;
+        if pending {
+            self.background.push((name, running));
+        }
+    }
+
+    fn start(&self, id: RequestId, request: &Request) -> Running {
+        let op = request.op(|offset, bytes| stamp(id, offset, bytes));
+        let is_read = matches!(op, GuestOp::Read { .. });
+        let (stage, subject) = (self.stage.clone(), self.subject.clone());
+        let inner = Box::pin(async move {
+            stage.record(What::Invoke(op.clone()));
+            let outcome = ask(&*subject.device, op.clone()).await;
+            stage.record(What::Complete(outcome.clone()));
+            stage.ended(&op, &outcome);
+        });
+        Tagged { stage: self.stage.clone(), id, is_read, inner }
+    }
+}
+
+async fn ask(device: &dyn BlockDevice, op: GuestOp) -> Outcome {
+    match op {
+        GuestOp::Read { offset, bytes } => {
+            let bytes = usize::try_from(bytes).expect("a read fits into memory");
+            Outcome::Data(device.pread(offset, bytes).await)
+        }
+        GuestOp::Write { offset, data, flags } => {
+            Outcome::Done(device.pwrite(offset, data, flags).await)
+        }
+        GuestOp::WriteZeroes { offset, bytes, flags } => {
+            Outcome::Done(device.pwrite_zeroes(offset, bytes, flags).await)
+        }
+        GuestOp::Discard { offset, bytes } => Outcome::Done(device.pdiscard(offset, bytes).await),
+        GuestOp::Flush => Outcome::Done(device.flush().await),
+        GuestOp::BlockStatus { offset, bytes } => {
+            Outcome::Status(device.block_status(offset, bytes).await)
+        }
+        GuestOp::Length => Outcome::Length(device.length().await),
+        GuestOp::Truncate { bytes } => Outcome::Done(device.truncate(bytes, Prealloc::Off).await),
+        GuestOp::Invalidate => Outcome::Done(device.invalidate().await),
+        GuestOp::Close => Outcome::Done(device.close().await),
+    }
+}
+
+/// Bytes that no other request writes: each run of eight depends on the request and its place.
+fn stamp(id: RequestId, offset: u64, bytes: u64) -> Bytes {
+    let key = (u64::from(id.client) << 32 | u64::from(id.step)).wrapping_add(1);
+    let word = |at: u64| {
+        let mixed = (key ^ at.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9).to_le_bytes()
+    };
+    let (first, last) = (offset / 8, (offset + bytes).div_ceil(8));
+    let all: Bytes = (first..last).flat_map(word).collect::<Vec<u8>>().into();
+    let from = usize::try_from(offset % 8).expect("below eight");
+    all.slice(from..from + usize::try_from(bytes).expect("a payload fits into memory"))
+}
+
+fn pattern(which: &Selection) -> Pattern {
+    Pattern { child: which.child, kind: which.on.map(kind_number) }
+}
+
+fn words(which: &Selection) -> String {
+    let child = which.child.map_or("every child".into(), |c| format!("c{c}"));
+    which.on.map_or_else(|| child.clone(), |kind| format!("{child} {}", kind.word()))
+}
+
+impl Stage {
+    fn dropped(&self, id: RequestId) {
+        self.record_for(id, What::Dropped);
+    }
+}
+
+impl Subject {
+    async fn add(self: Arc<Self>, stage: Arc<Stage>, child: u32) {
+        let Some(quorum) = &self.quorum else {
+            return stage.record(What::Membership(Change::Refused(NO_MEMBERSHIP.into())));
+        };
+        let device: Arc<dyn BlockDevice> = self.children[child as usize].clone();
+        let change = match quorum.add_child(NodeName::from(format!("c{child}")), device).await {
+            Ok(name) => Change::Added { child, name },
+            Err(error) => Change::Refused(error.to_string()),
+        };
+        stage.record(What::Membership(change));
+    }
+
+    fn remove(&self, stage: &Stage, name: &str) {
+        let Some(quorum) = &self.quorum else {
+            return stage.record(What::Membership(Change::Refused(NO_MEMBERSHIP.into())));
+        };
+        // Recorded first: the requests that wait for the child go on within the call.
+        let before = quorum.children();
+        let removed = before.iter().find(|c| c.name.as_str() == name);
+        let number = removed.and_then(|c| c.node_name.as_str().strip_prefix('c')?.parse().ok());
+        let change = match quorum.remove_child(name) {
+            Ok(gone) => Change::Removed { child: number.unwrap_or(u32::MAX), name: gone.name },
+            Err(error) => Change::Refused(error.to_string()),
+        };
+        stage.record(What::Membership(change));
+    }
+}
+
+const NO_MEMBERSHIP: &str = "this array cannot change its children";

@@ -1,0 +1,290 @@
+//! What everybody in a run shares: device time, the record, whose request is being polled.
+
+use crate::model::Scenario;
+use quorate_engine::{Event, EventSink};
+use quorate_faults::{
+    draw::{Domain, Keyed},
+    host::{ChildOp, Delay, Detached, Firing, Host, Reply, Wait},
+    inject::Plan,
+    rule::{ArrayEvent, OpKind, Origin},
+    text::TimeRange,
+};
+use quorate_reports::{
+    Answer, GuestOp, Outcome, Recorder, RequestId, Trace, What,
+    trace::{ChildCall, Payload},
+};
+use quorate_sim::{Completion, Label, Queue};
+use std::{
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+/// The stage of one run.
+pub(super) struct Stage {
+    pub(super) queue: Queue,
+    keyed: Keyed,
+    plan: Arc<Plan>,
+    recorder: Mutex<Recorder>,
+    /// Whose request is being polled, and whether it is a read: see [`Stage::current`].
+    current: AtomicU64,
+    /// How long each disk takes when nothing is wrong, in microseconds: the least and the most.
+    latency: Vec<[AtomicU64; 2]>,
+    background: Mutex<Background>,
+}
+
+/// Work that no client waits for.
+#[derive(Default)]
+struct Background {
+    works: Vec<Detached>,
+    waker: Option<Waker>,
+}
+
+impl Stage {
+    pub(super) fn new(scenario: &Scenario, plan: Arc<Plan>, spare: Trace) -> Self {
+        let latency = (0..scenario.disks())
+            .map(|disk| limits(scenario.disk(disk).latency.unwrap_or(USUAL_LATENCY)))
+            .map(|limits| limits.map(AtomicU64::new))
+            .collect();
+        Self {
+            queue: Queue::default(),
+            keyed: Keyed::new(scenario.seed),
+            plan,
+            recorder: Mutex::new(Recorder::reusing(spare)),
+            current: AtomicU64::new(NOBODY),
+            latency,
+            background: Mutex::default(),
+        }
+    }
+
+    pub(super) fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// Records something that happens now, on behalf of the request that is being polled.
+    pub(super) fn record(&self, what: What) {
+        let request = self.current().map(|(id, _)| id);
+        self.recorder().push(self.queue.now(), request, what);
+    }
+
+    /// Records something that happens to this request.
+    pub(super) fn record_for(&self, id: RequestId, what: What) {
+        self.recorder().push(self.queue.now(), Some(id), what);
+    }
+
+    pub(super) fn set_latency(&self, child: u32, time: TimeRange) {
+        for (limit, new) in self.latency[child as usize].iter().zip(limits(time)) {
+            limit.store(new, Ordering::Relaxed);
+        }
+    }
+
+    /// Ends the recording.
+    pub(super) fn take_recorder(&self) -> Recorder {
+        mem::take(&mut *self.recorder())
+    }
+
+    /// Polls work that no client waits for; never ends.
+    pub(super) fn background(&self) -> impl Future<Output = ()> + Send + '_ {
+        std::future::poll_fn(|cx| {
+            let mut works = {
+                let mut background = self.background_state();
+                background.waker = Some(cx.waker().clone());
+                mem::take(&mut background.works)
+            };
+            works.retain_mut(|work| work.as_mut().poll(cx).is_pending());
+            // What was begun meanwhile comes behind what was there.
+            let mut background = self.background_state();
+            works.append(&mut background.works);
+            background.works = works;
+            Poll::Pending
+        })
+    }
+
+    /// Has work done that no client waits for.
+    pub(super) fn spawn(&self, work: Detached) {
+        let mut background = self.background_state();
+        background.works.push(work);
+        if let Some(waker) = background.waker.take() {
+            drop(background);
+            waker.wake();
+        }
+    }
+
+    pub(super) fn sleep(&self, time: Duration) -> Completion {
+        self.queue.sleep(micros(time))
+    }
+
+    /// Whose request is being polled, and whether it is a read.
+    fn current(&self) -> Option<(RequestId, bool)> {
+        let word = self.current.load(Ordering::Relaxed);
+        let client = u16::try_from(word >> 48).expect("sixteen bits");
+        let step = u32::try_from(word >> 16 & u64::from(u32::MAX)).expect("masked");
+        (word != NOBODY).then_some((RequestId { client, step }, word & 1 == 1))
+    }
+
+    fn recorder(&self) -> MutexGuard<'_, Recorder> {
+        self.recorder.lock().expect("nothing panics under this lock")
+    }
+
+    fn background_state(&self) -> MutexGuard<'_, Background> {
+        self.background.lock().expect("nothing panics under this lock")
+    }
+
+    fn latency(&self, op: &ChildOp) -> u64 {
+        let [least, most] = &self.latency[op.child as usize];
+        let (least, most) = (least.load(Ordering::Relaxed), most.load(Ordering::Relaxed));
+        if most <= least {
+            return least;
+        }
+        let draw = self.keyed.draw(Domain::LATENCY, op.child, op.ordinal);
+        draw.in_range(0, least..most)
+    }
+}
+
+/// Makes a request the current one whenever it is polled.
+pub(super) struct Tagged<F> {
+    pub(super) stage: Arc<Stage>,
+    pub(super) id: RequestId,
+    pub(super) is_read: bool,
+    pub(super) inner: F,
+}
+
+impl<F: Future + Unpin> Future for Tagged<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = &mut *self;
+        let RequestId { client, step } = this.id;
+        let word = u64::from(client) << 48 | u64::from(step) << 16 | u64::from(this.is_read);
+        this.stage.current.store(word, Ordering::Relaxed);
+        let polled = Pin::new(&mut this.inner).poll(cx);
+        this.stage.current.store(NOBODY, Ordering::Relaxed);
+        polled
+    }
+}
+
+/// The faulty disks' view of the stage.
+impl Host for Stage {
+    fn now(&self) -> Duration {
+        Duration::from_micros(self.queue.now())
+    }
+
+    fn origin(&self, kind: OpKind) -> Origin {
+        // The only writes on behalf of a read are repairs.
+        let is_read = self.current().is_some_and(|(_, is_read)| is_read);
+        if is_read && kind == OpKind::Write { Origin::Rewrite } else { Origin::Guest }
+    }
+
+    fn submitted(&self, op: &ChildOp) {
+        let mut recorder = self.recorder();
+        let payload = op.data.as_ref().map_or(Payload::default(), |d| recorder.payload(d));
+        let call = ChildCall {
+            child: op.child,
+            ordinal: op.ordinal,
+            kind: op.kind,
+            offset: op.offset,
+            bytes: op.bytes,
+            flags: op.flags,
+            origin: op.origin,
+            payload,
+        };
+        let request = self.current().map(|(id, _)| id);
+        recorder.push(self.queue.now(), request, What::Submit(call));
+    }
+
+    fn complete(&self, op: &ChildOp, delay: Delay) -> Wait {
+        let label = Label { child: op.child, kind: kind_number(op.kind), ordinal: op.ordinal };
+        let time = match delay {
+            Delay::Never => None,
+            Delay::After(more) => Some(self.latency(op).saturating_add(micros(more))),
+        };
+        Box::pin(self.queue.submit(label, time))
+    }
+
+    fn fired(&self, op: &ChildOp, firing: &Firing) {
+        let (child, ordinal) = (op.child, op.ordinal);
+        self.record(What::Injected { child, ordinal, firing: Box::new(firing.clone()) });
+    }
+
+    fn replied(&self, op: &ChildOp, reply: &Reply<'_>) {
+        let mut recorder = self.recorder();
+        let answer = match reply {
+            Reply::Data(Ok(data)) => Answer::Data(Ok(recorder.payload(data))),
+            Reply::Data(Err(error)) => Answer::Data(Err(*error)),
+            Reply::Done(result) => Answer::Done(**result),
+            Reply::Length(result) => Answer::Length(**result),
+            Reply::Status(result) => Answer::Status(**result),
+        };
+        let request = self.current().map(|(id, _)| id);
+        let what = What::Reply { child: op.child, ordinal: op.ordinal, answer };
+        recorder.push(self.queue.now(), request, what);
+    }
+
+    fn detach(&self, rest: Detached) {
+        self.spawn(rest);
+    }
+}
+
+/// The array's events.
+impl EventSink for Stage {
+    fn emit(&self, event: Event) {
+        let kind = match event {
+            Event::ReportBad { .. } => Some(ArrayEvent::ReportBad),
+            Event::Failure { .. } => Some(ArrayEvent::Failure),
+            Event::Mismatch { .. } => None,
+        };
+        self.record(What::Event(event));
+        if let Some(kind) = kind {
+            self.plan.array_event(kind, self.now());
+        }
+    }
+}
+
+impl Stage {
+    /// Tells the rules how a client's request ended.
+    pub(super) fn ended(&self, op: &GuestOp, outcome: &Outcome) {
+        let acked = outcome.error().is_none();
+        let kind = match op {
+            GuestOp::Read { .. } => ArrayEvent::GuestReadDone,
+            GuestOp::Write { .. } | GuestOp::WriteZeroes { .. } if acked => {
+                ArrayEvent::GuestWriteAcked
+            }
+            GuestOp::Flush if acked => ArrayEvent::FlushAcked,
+            _ => return,
+        };
+        self.plan.array_event(kind, self.now());
+    }
+}
+
+/// The number by which the device queue knows a kind of operation.
+pub(super) fn kind_number(kind: OpKind) -> u8 {
+    match kind {
+        OpKind::Read => 0,
+        OpKind::Write => 1,
+        OpKind::WriteZeroes => 2,
+        OpKind::Flush => 3,
+        OpKind::BlockStatus => 4,
+        OpKind::Length => 5,
+    }
+}
+
+/// Whole microseconds, rounded up: what takes time at all takes some.
+pub(super) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos().div_ceil(1000)).unwrap_or(u64::MAX)
+}
+
+fn limits(time: TimeRange) -> [u64; 2] {
+    [micros(time.start), time.end.map_or(u64::MAX, micros)]
+}
+
+/// In the place of a request: none is being polled.
+const NOBODY: u64 = u64::MAX;
+/// How long a disk takes that does not say: like an SSD behind a network.
+const USUAL_LATENCY: TimeRange =
+    TimeRange { start: Duration::from_micros(20), end: Some(Duration::from_micros(200)) };
