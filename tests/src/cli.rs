@@ -1,0 +1,281 @@
+//! The command line: exit codes, what it says of bad input, and that machines can read it.
+
+use quorate_reports::Colour;
+use quorate_scenarios::{
+    catalog,
+    cli::{self, Host, exit},
+};
+use serde_json::Value;
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+};
+use tempfile::TempDir;
+
+mod fuzz;
+mod jobs;
+
+/// What a command answered.
+struct Answer {
+    code: u8,
+    out: String,
+    err: String,
+}
+
+impl Answer {
+    #[track_caller]
+    fn json(&self) -> Value {
+        self.out.parse().expect("it is one object")
+    }
+}
+
+fn quorate(args: &[&str]) -> Answer {
+    answer(args, &Arc::default())
+}
+
+fn answer(args: &[&str], stop: &Arc<AtomicBool>) -> Answer {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let code = call(args, &mut out, &mut err, stop);
+    let text = |bytes| String::from_utf8(bytes).expect("what people read is UTF-8");
+    Answer { code, out: text(out), err: text(err) }
+}
+
+fn call(args: &[&str], out: &mut dyn Write, err: &mut dyn Write, stop: &Arc<AtomicBool>) -> u8 {
+    let mut host = Host {
+        out,
+        err,
+        colour: Colour::Off,
+        err_colour: Colour::Off,
+        progress: false,
+        program: "bin/quorate".into(),
+        executable: None,
+        stop: stop.clone(),
+        catch_interrupt: false,
+    };
+    cli::main_from(["quorate"].iter().chain(args), &mut host)
+}
+
+/// A scenario file whose expectation is wrong on purpose: the read gives 0x32.
+fn wrong_file(directory: &TempDir) -> String {
+    let text = "version = 1\nname = \"wrong\"\n\
+        [array]\nchildren = 3\nvote-threshold = 2\n\
+        [[step]]\ndo = \"write\"\nbytes = \"1KiB\"\nfill = 0x32\n\
+        [[step]]\ndo = \"read\"\nbytes = \"1KiB\"\nexpect = \"ok\"\nholds = 0x33\n";
+    file(directory, "wrong.toml", text)
+}
+
+fn file(directory: &TempDir, name: &str, text: &str) -> String {
+    let path = directory.path().join(name);
+    fs::write(&path, text).expect("a temporary directory takes files");
+    path_text(&path)
+}
+
+fn path_text(path: &Path) -> String {
+    path.to_str().expect("temporary directories have plain names").into()
+}
+
+fn temporary() -> TempDir {
+    tempfile::tempdir().expect("there is room for a temporary directory")
+}
+
+#[test]
+fn list_names_the_whole_catalog() {
+    let json = quorate(&["list", "--format", "json"]);
+    assert_eq!((json.code, json.err.as_str()), (exit::HELD, ""));
+    let listed = json.json();
+    let listed: Vec<&str> =
+        listed.as_array().expect("a list").iter().filter_map(|s| s["name"].as_str()).collect();
+    assert_eq!(listed, catalog::names());
+    let text = quorate(&["list"]).out;
+    for name in catalog::names() {
+        let lines = text.lines().filter(|line| line.trim_start().split(' ').next() == Some(name));
+        assert_eq!(lines.count(), 1, "{name} in\n{text}");
+    }
+}
+
+#[test]
+fn run_says_what_it_came_to() {
+    let held = quorate(&["run", "read-corrupt"]);
+    assert_eq!((held.code, held.err.as_str()), (exit::HELD, ""));
+    assert!(held.out.starts_with("held  read-corrupt, "), "{}", held.out);
+
+    let json = quorate(&["run", "random-budget", "--seed", "7", "--format", "json"]);
+    let json = json.json();
+    assert_eq!(json["token"], "random-budget:7");
+    assert_eq!(json["verdict"], "held");
+    let digest = json["digest"].as_str().expect("a digest");
+    let replay = quorate(&["replay", "random-budget:7", "--check-digest", digest]);
+    assert_eq!(replay.code, exit::HELD);
+    let other = quorate(&["replay", "random-budget:8", "--check-digest", digest]);
+    assert_eq!(other.code, exit::VIOLATED);
+    assert!(other.out.contains(&format!("the digest should be {digest}")), "{}", other.out);
+}
+
+#[test]
+fn a_profile_without_a_seed_gets_seed_0() {
+    let implied = quorate(&["run", "random-budget"]).out;
+    assert_eq!(implied, quorate(&["run", "random-budget", "--seed", "0"]).out);
+    assert!(implied.starts_with("held  random-budget:0, "));
+}
+
+#[test]
+fn what_does_not_hold_is_a_card_and_exit_code_100() {
+    let directory = temporary();
+    let wrong = wrong_file(&directory);
+    let run = quorate(&["run", &wrong]);
+    assert_eq!((run.code, run.err.as_str()), (exit::VIOLATED, ""));
+    assert!(run.out.starts_with("EXPECTATIONS  wrong\nverdict  violated"), "{}", run.out);
+    assert_eq!(run.out.matches(&format!("bin/quorate replay {wrong}")).count(), 1);
+
+    let replay = quorate(&["replay", &wrong]);
+    assert_eq!(replay.code, exit::VIOLATED);
+    assert!(replay.out.ends_with(&run.out), "the timeline, then what run says");
+    assert!(replay.out.starts_with("wrong  "), "{}", replay.out);
+
+    let json = quorate(&["run", &wrong, "--format", "json"]).json();
+    assert_eq!(json["verdict"], "violated");
+    assert_eq!(json["violations"][0]["check"], "expectations");
+    assert_eq!(quorate(&["trace", &wrong]).code, exit::VIOLATED);
+}
+
+#[test]
+fn an_array_that_cannot_be_safe_is_warned_of() {
+    let directory = temporary();
+    for (options, why) in [
+        ("vote-threshold = 1", "vote-threshold 1 of 3 children is not a majority"),
+        ("vote-threshold = 2\nread-pattern = \"fifo\"", "read-pattern fifo with writes"),
+    ] {
+        let text = format!("version = 1\nname = \"unsafe\"\n[array]\nchildren = 3\n{options}\n");
+        let run = quorate(&["run", &file(&directory, "unsafe.toml", &text)]);
+        assert_eq!(run.code, exit::HELD);
+        assert!(run.err.starts_with(&format!("warning: {why}")), "{}", run.err);
+    }
+}
+
+#[test]
+fn explain_says_what_why_and_how_it_ends() {
+    let text = quorate(&["explain", "read-corrupt"]).out;
+    for part in [
+        "Covers rule 2, iotest 081.",
+        "array   3 children, vote-threshold 2, read-pattern quorum",
+        "It ends: held, with 1 event:\n  bad c1 read 0+20\n",
+    ] {
+        assert!(text.contains(part), "'{part}' in\n{text}");
+    }
+    assert!(text.lines().all(|line| line.chars().count() <= 100));
+}
+
+#[test]
+fn trace_is_for_people_or_for_machines() {
+    let timeline = quorate(&["trace", "read-corrupt"]).out;
+    assert!(timeline.contains("* 0.2 bad c1 read 0+20"), "{timeline}");
+    let lines = quorate(&["trace", "random-budget:3", "--format", "jsonl"]).out;
+    let lines: Vec<Value> = lines.lines().map(|l| l.parse().expect("an object")).collect();
+    assert_eq!(lines[0]["token"], "random-budget:3");
+    assert_eq!(lines.last().expect("there is an end")["verdict"], "held");
+
+    let directory = temporary();
+    let path = path_text(&directory.path().join("trace.txt"));
+    let to_file = quorate(&["trace", "read-corrupt", "--output", &path, "--colour", "always"]);
+    assert_eq!((to_file.code, to_file.out.as_str()), (exit::HELD, ""));
+    assert_eq!(fs::read_to_string(&path).expect("it was written"), timeline);
+}
+
+#[test]
+fn colour_is_only_where_it_is_asked_for() {
+    assert!(!quorate(&["trace", "read-corrupt"]).out.contains('\u{1b}'));
+    assert!(quorate(&["trace", "read-corrupt", "--colour=always"]).out.contains('\u{1b}'));
+}
+
+#[test]
+fn every_shell_gets_its_completions() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = quorate(&["completions", shell]);
+        assert_eq!(script.code, exit::HELD);
+        assert!(script.out.contains("keep-going"), "{shell}");
+    }
+}
+
+#[test]
+fn help_is_no_error_and_documents_the_exit_codes() {
+    for command in [&["--help"][..], &["fuzz", "--help"]] {
+        let help = quorate(command);
+        assert_eq!((help.code, help.err.as_str()), (exit::HELD, ""));
+        assert!(help.out.contains("100  a run did not hold"), "{}", help.out);
+    }
+    assert_eq!(quorate(&[]).code, exit::USAGE);
+}
+
+#[test]
+fn bad_input_is_refused_with_place_and_remedy() {
+    let directory = temporary();
+    let bad = "version = 1\nname = \"bad\"\n[array]\nchildren = 3\nvote-threshold = 4\n";
+    let bad = file(&directory, "bad.toml", bad);
+    let key = "version = 1\nname = \"key\"\n[array]\nchilden = 3\nvote-threshold = 2\n";
+    let key = file(&directory, "key.toml", key);
+    let taken = file(&directory, "taken", "");
+    let inside_file = format!("{taken}/x");
+    let nowhere = path_text(&directory.path().join("no/such/trace"));
+    let place = path_text(directory.path());
+    for (args, said) in [
+        (&["run", "read-corupt"][..], &["'read-corupt'", "did you mean 'read-corrupt'"][..]),
+        (&["explain", "zzz"], &["no scenario 'zzz'", "`quorate list` names what there is"]),
+        (&["run", "no/such.toml"], &["'no/such.toml'", "No such file", "quorate list"]),
+        (&["run", &place], &["cannot read the scenario file", "directory"]),
+        (&["run", &bad], &["bad.toml:5:18", "between 1 and the number of children, 3"]),
+        (&["run", &key], &["key.toml:4:1", "childen", "children"]),
+        (&["replay", "random-budget:x"], &["'x' in 'random-budget:x' is no seed", "17"]),
+        (&["replay", "random-budget:18446744073709551616"], &["is no seed", "0 to 18446744"]),
+        (&["run", "random-budget", "--seed", "-1"], &["'-1'", "a whole number from 0"]),
+        (&["run", "random-budget:1", "--seed", "2"], &["names its seed already", "leave out"]),
+        (&["replay", "read-corrupt", "--check-digest", "12"], &["32 hexadecimal digits"]),
+        (&["fuzz", "--shard", "5/4"], &["'5/4'", "write 1/4, 2/4, 3/4 or 4/4"]),
+        (&["fuzz", "--shard", "0/4"], &["'0/4'", "write 1/4"]),
+        (&["fuzz", "--seeds", "9..3"], &["'9..3'", "no seed in it", "3..9"]),
+        (&["fuzz", "--seeds", "0"], &["'0'", "no seed in it"]),
+        (&["fuzz", "--seeds", "-5"], &["'-5'", "a whole number from 0"]),
+        (&["fuzz", "--time", "60"], &["'60'", "60s, 5m"]),
+        (&["fuzz", "--jobs", "0"], &["'0'", "1..=1024"]),
+        (&["fuzz", "--scenario", "random-buget"], &["did you mean 'random-budget'"]),
+        (&["fuzz", "--output", &taken], &["cannot save failures", "--output DIR"]),
+        (&["fuzz", "--save-summary", &nowhere], &["cannot write", "a directory that exists"]),
+        (&["trace", "read-corrupt", "--output", &nowhere], &["cannot write", "No such file"]),
+        (&["trace", "read-corrupt", "--output", &inside_file], &["cannot write", "Not a direct"]),
+        (&["trace", "read-corrupt", "--output", &place], &["cannot write", "is a directory"]),
+        (&["merge", &nowhere], &["cannot read the summary", "--save-summary FILE"]),
+        (&["merge", &bad], &["is no summary of a fuzz", "line 1", "--save-summary FILE"]),
+    ] {
+        let refused = quorate(args);
+        assert_eq!((refused.code, refused.out.as_str()), (exit::USAGE, ""), "{args:?}");
+        for part in said {
+            assert!(refused.err.contains(part), "{args:?}: '{part}' in\n{}", refused.err);
+        }
+    }
+    let mut left: Vec<_> = fs::read_dir(directory.path())
+        .expect("it is there")
+        .map(|entry| entry.expect("it can be read").file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["bad.toml", "key.toml", "taken"], "nothing else was written");
+}
+
+#[test]
+fn a_full_disk_is_said() {
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut err = Vec::new();
+    let code = call(&["run", "read-corrupt"], &mut Full, &mut err, &Arc::default());
+    assert_eq!(code, exit::USAGE);
+    let err = String::from_utf8(err).expect("text");
+    assert!(err.contains("cannot write to standard output: no storage space"), "{err}");
+}

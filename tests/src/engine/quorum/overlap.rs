@@ -1,0 +1,132 @@
+//! Requests on the same bytes: in turns, or left to chance.
+
+use super::super::{
+    stage::{Bed, Stage, full},
+    task::{Task, now},
+};
+use quorate_engine::{BlockDevice, Flags, Limits, quorum::options::Overlap};
+
+fn left_to_chance(letters: &str, threshold: usize) -> Bed {
+    Bed::with(letters, threshold, Limits::NONE, |options| options.overlap(Overlap::Qemu))
+}
+
+#[test]
+fn overlapping_writes_take_turns_in_the_order_they_came() {
+    let bed = Bed::new("AA", 2);
+    bed.stage.hold("c1 write");
+    let write = |offset, letter| bed.array.pwrite(offset, full(letter, 512), Flags::NONE);
+    let mut first = Task::start(write(0, 'B'));
+    let mut second = Task::start(write(511, 'C'));
+    let mut third = Task::start(write(1022, 'D'));
+    bed.saw(&["c0 write 0+512 B", "c1 write 0+512 B"]);
+    bed.stage.release("c1");
+    assert!(second.waits(), "the first has not been polled since");
+    assert_eq!(first.done(), Some(Ok(())));
+    assert!(second.waits());
+    assert!(third.waits());
+    bed.saw(&["c0 write 511+512 C", "c1 write 511+512 C"]);
+    bed.stage.release("c1");
+    assert_eq!(second.done(), Some(Ok(())));
+    assert!(third.waits());
+    bed.saw(&["c0 write 1022+512 D", "c1 write 1022+512 D"]);
+    bed.stage.release("c1");
+    assert_eq!(third.done(), Some(Ok(())));
+    assert_eq!([0, 1].map(|i| bed.stage.holds(i)), ["BCDA"; 2]);
+}
+
+#[test]
+fn neighbours_do_not_wait_for_each_other() {
+    let bed = Bed::new("AA", 2);
+    bed.stage.hold("c1 write 512");
+    let mut held = Task::start(bed.array.pwrite(512, full('B', 512), Flags::NONE));
+    assert_eq!(bed.write(0, full('C', 512), Flags::NONE), Ok(()));
+    assert_eq!(bed.zero(1024, 512, Flags::NONE), Ok(()));
+    assert_eq!(bed.read(0, 512), Ok("C".into()));
+    assert!(held.waits());
+}
+
+#[test]
+fn every_kind_of_request_waits_for_a_write_of_its_bytes() {
+    let bed = Bed::new("AA", 2);
+    bed.stage.hold("c1 write");
+    let mut write = Task::start(bed.array.pwrite(0, full('B', 512), Flags::NONE));
+    let mut read = Task::start(bed.array.pread(500, 100));
+    let mut zero = Task::start(bed.array.pwrite_zeroes(500, 100, Flags::NONE));
+    let mut discard = Task::start(bed.array.pdiscard(500, 100));
+    bed.saw(&["c0 write 0+512 B", "c1 write 0+512 B"]);
+    bed.stage.release("c1");
+    assert_eq!(write.done(), Some(Ok(())));
+    assert!(read.done().is_some_and(|data| data.is_ok()));
+    assert_eq!(zero.done(), Some(Ok(())));
+    assert_eq!(discard.done(), Some(Ok(())));
+}
+
+#[test]
+fn a_write_waits_for_a_read_of_its_bytes_and_reads_for_no_read() {
+    let bed = Bed::new("AA", 2);
+    bed.stage.hold("c1 read 0+512");
+    let mut read = Task::start(bed.array.pread(0, 512));
+    assert_eq!(bed.read(0, 511), Ok("A".into()));
+    let mut write = Task::start(bed.array.pwrite(0, full('B', 512), Flags::NONE));
+    assert!(write.waits());
+    let mut late = Task::start(bed.array.pread(0, 100));
+    assert!(late.waits(), "turns are fair");
+    bed.stage.release("c1 read");
+    assert_eq!(read.done(), Some(Ok(full('A', 512))));
+    assert_eq!(write.done(), Some(Ok(())));
+    assert_eq!(late.done(), Some(Ok(full('B', 100))));
+}
+
+#[test]
+fn left_to_chance_nobody_waits_and_replicas_part() {
+    let bed = left_to_chance("AA", 2);
+    bed.stage.hold("c");
+    let write = |letter| bed.array.pwrite(0, full(letter, 512), Flags::NONE);
+    let (mut first, mut second) = (Task::start(write('B')), Task::start(write('C')));
+    let mut read = Task::start(bed.array.pread(0, 512));
+    for operation in ["c0 write 0+512 B", "c0 write 0+512 C", "c1 write 0+512 C"] {
+        bed.stage.release(operation);
+    }
+    for operation in ["c1 write 0+512 B", "c0 read", "c1 read"] {
+        bed.stage.release(operation);
+    }
+    assert_eq!(first.done(), Some(Ok(())));
+    assert_eq!(second.done(), Some(Ok(())));
+    assert_eq!(read.done(), Some(Err(quorate_engine::Errno::EIO)));
+    assert_eq!([0, 1].map(|i| bed.stage.holds(i)), ["CA", "BA"]);
+}
+
+/// Two writes beside each other meet in the sector that one child reads and writes whole.
+#[test]
+fn writes_that_share_a_childs_sector_take_turns_even_where_chance_rules() {
+    for overlap in [Overlap::Qemu, Overlap::Serialise] {
+        let stage = Stage::default();
+        let sectors = Limits { request_alignment: 512, ..Limits::NONE };
+        let children = vec![stage.child('A', Limits::NONE), stage.child('A', sectors)];
+        let bed = Bed::over(stage, 2, children, |options| options.overlap(overlap));
+        bed.stage.hold("c1");
+        let mut left = Task::start(bed.array.pwrite(0, full('B', 256), Flags::NONE));
+        let mut right = Task::start(bed.array.pwrite(256, full('C', 256), Flags::NONE));
+        bed.saw(&["c0 write 0+256 B", "c1 read 0+512"]);
+        bed.stage.unhold();
+        bed.stage.release("c1 read");
+        assert_eq!(left.done(), Some(Ok(())));
+        assert_eq!(right.done(), Some(Ok(())));
+        assert_eq!([0, 1].map(|i| bed.stage.holds(i)), ["BCA"; 2]);
+    }
+}
+
+#[test]
+fn a_request_that_waits_for_its_turn_can_be_dropped() {
+    let bed = Bed::new("AA", 2);
+    bed.stage.hold("c1 write 0+512 B");
+    let mut first = Task::start(bed.array.pwrite(0, full('B', 512), Flags::NONE));
+    let second = Task::start(bed.array.pwrite(0, full('C', 512), Flags::NONE));
+    drop(second);
+    let mut third = Task::start(bed.array.pread(0, 512));
+    bed.stage.release("c1");
+    assert_eq!(first.done(), Some(Ok(())));
+    // A write that was polled counts as started: it happens, as a child's would.
+    assert_eq!(third.done(), Some(Ok(full('C', 512))));
+    assert_eq!(now(bed.array.close()), Ok(()));
+}

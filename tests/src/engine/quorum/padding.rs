@@ -1,0 +1,117 @@
+//! Children with a coarser alignment, and children that end inside the last sector.
+
+use super::super::{
+    stage::{Bed, Outcome, Stage, full, letters},
+    task::now,
+};
+use quorate_engine::{BlockDevice, Errno, Flags, Limits};
+
+/// The second child takes whole sectors of 512 bytes, at most two at once.
+fn bed(letters: [char; 3]) -> Bed {
+    let stage = Stage::default();
+    let sectors = Limits { request_alignment: 512, max_transfer: Some(1024), ..Limits::NONE };
+    let limits = [Limits::NONE, sectors, Limits::NONE];
+    let children =
+        letters.into_iter().zip(limits).map(|(letter, limits)| stage.child(letter, limits));
+    let children = children.collect();
+    Bed::over(stage, 2, children, |options| options)
+}
+
+#[test]
+fn a_read_is_padded_to_whole_sectors_and_cut_again() {
+    let bed = bed(['A'; 3]);
+    assert_eq!(bed.write(600, full('B', 10), Flags::NONE), Ok(()));
+    bed.stage.take();
+    assert_eq!(bed.read(599, 12), Ok("ABA".into()));
+    bed.saw(&["c0 read 599+12", "c1 read 512+512", "c2 read 599+12"]);
+    assert_eq!(bed.read(1000, 1000), Ok("A".into()));
+    bed.saw(&["c0 read 1000+1000", "c1 read 512+1024", "c1 read 1536+512", "c2 read 1000+1000"]);
+    assert_eq!(bed.read(512, 512), Ok("ABA".into()));
+    bed.saw(&["c0 read 512+512", "c1 read 512+512", "c2 read 512+512"]);
+}
+
+#[test]
+fn a_write_reads_its_sectors_and_writes_them_back() {
+    let bed = bed(['A'; 3]);
+    assert_eq!(bed.write(600, full('B', 10), Flags::NONE), Ok(()));
+    bed.saw(&["c0 write 600+10 B", "c1 read 512+512", "c1 write 512+512 ABA", "c2 write 600+10 B"]);
+    assert_eq!(bed.stage.image(1), bed.stage.image(0));
+}
+
+/// QEMU writes back whatever the buffer of the failed read holds (D6).
+#[test]
+fn a_failed_read_inside_a_write_is_the_childs_failure_and_nothing_is_written() {
+    for outcome in [Outcome::Failed(Errno::EIO), Outcome::Data(full('A', 100))] {
+        let bed = bed(['A'; 3]);
+        bed.stage.rule("c1 read", outcome);
+        assert_eq!(bed.write(600, full('B', 10), Flags::NONE), Ok(()));
+        bed.saw(&[
+            "c0 write 600+10 B",
+            "c1 read 512+512",
+            "! c1 write EIO 1+1",
+            "c2 write 600+10 B",
+        ]);
+        assert_eq!(bed.stage.holds(1), "A");
+    }
+}
+
+#[test]
+fn a_failed_padded_read_is_told_as_the_request_it_belongs_to() {
+    let bed = bed(['A'; 3]);
+    bed.stage.fail("c1 read", Errno::ENOSPC);
+    assert_eq!(bed.read(1000, 1000), Ok("A".into()));
+    bed.told(&["! c1 read ENOSPC 1+3"]);
+}
+
+#[test]
+fn wrong_bytes_outside_the_request_do_not_lose_the_vote() {
+    let bed = bed(['A'; 3]);
+    let mut sector = full('A', 512).to_vec();
+    sector[0] = b'X';
+    bed.stage.rule("c1 read", Outcome::Data(sector.into()));
+    assert_eq!(bed.read(513, 511), Ok("A".into()));
+    bed.told(&[]);
+    assert_eq!(bed.read(512, 512), Ok("A".into()));
+    bed.told(&["! c1 read outvoted 1+1"]);
+}
+
+#[test]
+fn a_request_for_nothing_is_not_padded() {
+    let bed = bed(['A'; 3]);
+    assert_eq!(bed.read(100, 0), Ok(String::new()));
+    assert_eq!(bed.write(100, full('B', 0), Flags::NONE), Ok(()));
+    bed.saw(&["c0 read 100+0", "c2 read 100+0", "c0 write 100+0 ", "c2 write 100+0 "]);
+}
+
+/// A child of 1000 bytes in an array of 1024.
+fn short() -> Bed {
+    let stage = Stage::default();
+    let lengths = [1000, 1024, 1024];
+    let children = lengths.map(|bytes| stage.child_of(vec![b'A'; bytes], Limits::NONE));
+    Bed::over(stage, 2, children.into(), |options| options)
+}
+
+#[test]
+fn bytes_behind_a_childs_end_read_as_zeroes() {
+    let bed = short();
+    assert_eq!(now(bed.array.length()), Ok(1024));
+    bed.stage.take();
+    let data = now(bed.array.pread(990, 34)).unwrap();
+    assert_eq!(letters(&data), "A");
+    bed.saw(&["c0 read 990+10", "c1 read 990+34", "c2 read 990+34", "! c0 read outvoted 1+1"]);
+    for (offset, bytes) in [(1000, 24), (1010, 10), (1023, 1)] {
+        assert_eq!(bed.zero(1000, 24, Flags::NONE), Ok(()));
+        bed.stage.take();
+        assert_eq!(bed.read(offset, bytes), Ok(".".into()));
+        bed.told(&[]);
+    }
+}
+
+#[test]
+fn a_write_behind_a_childs_end_is_that_childs_enospc() {
+    let bed = short();
+    assert_eq!(bed.write(990, full('B', 34), Flags::NONE), Ok(()));
+    bed.told(&["! c0 write ENOSPC 1+1"]);
+    assert_eq!(bed.zero(990, 34, Flags::NONE), Ok(()));
+    bed.saw(&["c0 zero 990+10", "c1 zero 990+34", "c2 zero 990+34"]);
+}

@@ -1,0 +1,131 @@
+//! Plans that are refused, with the reason.
+
+use super::{line, rules};
+use quorate_faults::{
+    inject::{Plan, PlanError},
+    rule::Group,
+};
+
+#[track_caller]
+fn check(rule: &str, message: &str) {
+    let groups = [Group { name: "rack-a".into(), children: vec![0, 2] }];
+    let refused = Plan::new(1, rules(rule).expect(rule), &groups, 3).err().map(|e| e.to_string());
+    assert_eq!(refused.as_deref(), Some(message), "{rule}");
+}
+
+const EIO: &str = "do = { fault = \"status\", errno = \"EIO\" }";
+
+fn read(child: &str, rest: &str) -> String {
+    line("r", "\"read\"", child, &format!("{rest}\n{EIO}"))
+}
+
+#[test]
+fn names_must_resolve() {
+    check(
+        &read("{ group = \"rack-b\" }", ""),
+        "rule 'r': child.group: there is no group 'rack-b'; the groups are: rack-a",
+    );
+    check(&read("3", ""), "rule 'r': child: there is no child 3; the array has 3, counted from 0");
+    check(&read("[]", ""), "rule 'r': child: names no child; name one, or write \"any\"");
+    check(
+        &(read("0", "") + &read("1", "")),
+        "rule 'r': the name is taken; give every rule a name of its own",
+    );
+    let group = |children: Vec<u32>| Group { name: "g".into(), children };
+    let refused = Plan::new(1, Vec::new(), &[group(vec![7])], 3).err();
+    assert!(matches!(refused, Some(PlanError::ChildOutOfRange { child: 7, count: 3, .. })));
+    let refused = refused.map(|e| e.to_string());
+    let wanted = "group 'g': children: there is no child 7; the array has 3, counted from 0";
+    assert_eq!(refused.as_deref(), Some(wanted));
+    let twice = Plan::new(1, Vec::new(), &[group(vec![1]), group(vec![1])], 3).err();
+    let wanted = "group 'g': the name is taken; give every group a name of its own";
+    assert_eq!(twice.map(|e| e.to_string()).as_deref(), Some(wanted));
+}
+
+#[test]
+fn a_fault_must_befall_its_kinds() {
+    check(
+        &line(
+            "r",
+            "[\"write\", \"flush\"]",
+            "0",
+            "do = { fault = \"torn\", keep = { prefix = 1 } }",
+        ),
+        "rule 'r': on: fault \"torn\" does not befall \"flush\", only write, write-zeroes",
+    );
+    check(
+        &line("r", "\"flush\"", "0", "do = { fault = \"corrupt\", bits = 1 }"),
+        "rule 'r': on: fault \"corrupt\" does not befall \"flush\", only read, write",
+    );
+    let applied = EIO.replace(" }", ", applied = \"all\" }");
+    check(
+        &line("r", "\"read\"", "0", &applied),
+        "rule 'r': on: fault \"status\" does not befall \"read\", only write, write-zeroes, flush",
+    );
+}
+
+#[test]
+fn a_rule_must_be_able_to_fire() {
+    for (rest, message) in [
+        ("when = { nth = 0 }", "when.nth: is 0, so the rule can never fire; count from 1"),
+        ("when = { max = 0 }", "when.max: is 0, so the rule can never fire; count from 1"),
+        (
+            "when = { nth = 3, every = 2 }",
+            "when.nth: no such match is within `first` and `every`; \
+             all conditions must hold at once; leave one out",
+        ),
+        (
+            "when = { every = 3, first = 2 }",
+            "when.every: is beyond `first`; all conditions must hold at once; leave one out",
+        ),
+        (
+            "when = { rate = \"0%\" }",
+            "when.rate: is 0, so the rule can never fire; leave the rule out",
+        ),
+        (
+            "when = { window = \"2s..500ms\" }",
+            "when.window: is empty; the end is a time, not a length",
+        ),
+        (
+            "when = { period = \"1s\" }",
+            "when.period: repeats no window; give `window` a start and an end",
+        ),
+        (
+            "when = { window = \"0..2s\", period = \"1s\" }",
+            "when.period: is shorter than the window; take `period` out of the rule",
+        ),
+        (
+            "when = { after = { event = \"failure\", delay = \"3ms..1ms\" } }",
+            "when.after.delay: holds no time; write the shorter time first, and both",
+        ),
+        (
+            "where = { sectors = \"9..9\" }",
+            "where.sectors: holds no sector; the end is the sector behind the last",
+        ),
+        (
+            "where = { bytes = \"4096..=512\" }",
+            "where.bytes: holds no size; put the smaller size first",
+        ),
+    ] {
+        check(&read("0", rest), &format!("rule 'r': {message}"));
+    }
+    check(
+        &line("r", "\"flush\"", "0", &format!("where = {{ sectors = \"1\" }}\n{EIO}")),
+        "rule 'r': where: a flush or a length touches no sectors; \
+         take it out of `on`, or the range out of `where`",
+    );
+    check(
+        &line("r", "\"read\"", "0", "do = { fault = \"rot\", bits = 0 }"),
+        "rule 'r': do: damages nothing; count `bits` or `bytes` from 1",
+    );
+    check(
+        &line("r", "\"read\"", "0", "do = { fault = \"misdirect\", by = \"+0\" }"),
+        "rule 'r': do.by: does nothing; name a distance, such as \"+8\"",
+    );
+    let outside = "where = { sectors = \"1\" }\ndo = { fault = \"rot\", bits = 1, at = 1 }";
+    check(
+        &line("r", "\"read\"", "0", outside),
+        "rule 'r': do.at: lies outside of `where.sectors`; \
+         `at` counts bytes from the start of the device, `sectors` sectors of 512",
+    );
+}

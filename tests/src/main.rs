@@ -1,0 +1,20 @@
+//! Every test of the workspace, through public interfaces only.
+//!
+//! One binary, a module for each thing that is tested.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    reason = "a test may panic, and prints what repeats it"
+)]
+
+mod catalog;
+mod cli;
+mod determinism;
+mod engine;
+mod faults;
+mod graph;
+mod options;
+mod reports;
+mod stories;
