@@ -1,8 +1,8 @@
 //! Reads scenario files, and says where and why one cannot be used.
 
-use crate::model::{Action, Children, Request, Scenario};
+use crate::model::{Action, Array, Children, Random, Request, Scenario};
 use miette::{Diagnostic, NamedSource, SourceSpan};
-use quorate_faults::inject::Plan;
+use quorate_faults::{inject::Plan, text::TimeRange};
 use std::{fmt::Display, fs, io, path::Path};
 use thiserror::Error;
 use toml::{
@@ -110,13 +110,35 @@ fn wrong(path: Vec<Key>, message: impl Display) -> Result<(), Wrong> {
 }
 
 fn check(scenario: &Scenario) -> Result<(), Wrong> {
-    check_array(scenario)?;
-    check_disks(scenario)?;
+    let Some(random) = &scenario.random else {
+        check_array(scenario)?;
+        check_disks(scenario)?;
+        return check_course(scenario);
+    };
+    check_random(scenario, random)?;
+    let of = |count: u32| {
+        let array = Array { children: Children::Count(count), ..scenario.array.clone() };
+        Scenario { array, ..scenario.clone() }
+    };
+    check_disks(&of(random.children.iter().copied().max().unwrap_or(0)))?;
+    // What names a disk must find it however many are drawn.
+    random.children.iter().try_for_each(|&count| check_course(&of(count)))
+}
+
+/// Rules, steps and expectations.
+fn check_course(scenario: &Scenario) -> Result<(), Wrong> {
     let plan = Plan::new(0, scenario.rules.clone(), &scenario.groups, scenario.disks());
     if let Err(error) = plan {
         let text = error.to_string();
-        let named = scenario.rules.iter().position(|r| text.contains(&format!("'{}'", r.name)));
-        return wrong(named.map_or_else(|| path!["rule"], |at| path!["rule", at]), text);
+        let is = |word, name: &str| text.starts_with(&format!("{word} '{name}':"));
+        let rule = scenario.rules.iter().rposition(|rule| is("rule", &rule.name));
+        let group = scenario.groups.iter().rposition(|group| is("group", &group.name));
+        let path = match (rule, group) {
+            (Some(at), _) => path!["rule", at],
+            (None, Some(at)) => path!["group", at],
+            (None, None) => path!["rule"],
+        };
+        return wrong(path, text);
     }
     for (client, steps) in scenario.scripts().enumerate() {
         let mut running: Vec<&str> = Vec::new();
@@ -135,31 +157,32 @@ fn check(scenario: &Scenario) -> Result<(), Wrong> {
     Ok(())
 }
 
+fn check_random(scenario: &Scenario, random: &Random) -> Result<(), Wrong> {
+    if random.children.is_empty() || random.children.contains(&0) {
+        return wrong(path!["random", "children"], "an array has at least one child");
+    }
+    for (key, empty) in [
+        ("read-pattern", random.read_pattern.is_empty()),
+        ("rewrite-corrupted", random.rewrite_corrupted.is_empty()),
+        ("overlap", random.overlap.is_empty()),
+    ] {
+        if empty {
+            return wrong(path!["random", key], format!("`{key}` has nothing to draw from"));
+        }
+    }
+    let bytes = scenario.disk(0).bytes;
+    if !bytes.is_multiple_of(512) || random.bytes_max.0 > bytes || random.bytes_max.0 == 0 {
+        let message = "a profile's disks are whole sectors of 512 bytes, and `bytes-max` is \
+                       between 1 and their length";
+        return wrong(path!["random", "bytes-max"], message);
+    }
+    Ok(())
+}
+
 fn check_array(scenario: &Scenario) -> Result<(), Wrong> {
     let array = &scenario.array;
     let names = scenario.child_names();
     let count = names.len();
-    if let Some(random) = &scenario.random {
-        if random.children.is_empty() || random.children.contains(&0) {
-            return wrong(path!["random", "children"], "an array has at least one child");
-        }
-        for (key, empty) in [
-            ("read-pattern", random.read_pattern.is_empty()),
-            ("rewrite-corrupted", random.rewrite_corrupted.is_empty()),
-            ("overlap", random.overlap.is_empty()),
-        ] {
-            if empty {
-                return wrong(path!["random", key], format!("`{key}` has nothing to draw from"));
-            }
-        }
-        let bytes = scenario.disk(0).bytes;
-        if !bytes.is_multiple_of(512) || random.bytes_max.0 > bytes || random.bytes_max.0 == 0 {
-            let message = "a profile's disks are whole sectors of 512 bytes, and `bytes-max` is \
-                           between 1 and their length";
-            return wrong(path!["random", "bytes-max"], message);
-        }
-        return Ok(());
-    }
     // A scenario may be about options that an array refuses.
     if scenario.expect.open.is_some() {
         return Ok(());
@@ -181,19 +204,40 @@ fn check_array(scenario: &Scenario) -> Result<(), Wrong> {
         let message = format!("{} is a child twice: each disk has one place", twice[0]);
         return wrong(path!["array", "children"], message);
     }
-    if let Children::Named(names) = &array.children {
-        let known = |name: &str| {
-            let disk = name.strip_prefix('c').is_some_and(|n| n.parse::<u32>().is_ok());
-            disk || array.inner.iter().any(|inner| inner.name == name)
-        };
-        if let Some(name) = names.iter().find(|name| !known(name)) {
+    for (at, inner) in array.inner.iter().enumerate() {
+        let (name, count) = (&inner.name, inner.children.len());
+        if name == "q" || is_disk(name) || array.inner[..at].iter().any(|i| i.name == *name) {
+            let message = format!("the name '{name}' is taken; give the inner array another one");
+            return wrong(path!["array", "inner", at, "name"], message);
+        }
+        known(&inner.children, array, at)
+            .or_else(|message| wrong(path!["array", "inner", at, "children"], message))?;
+        if inner.vote_threshold == 0 || inner.vote_threshold > count {
             let message = format!(
-                "there is no node '{name}': disks are c0, c1 and so on, others are `inner`"
+                "vote-threshold is {}; it must be between 1 and the number of children, {count}",
+                inner.vote_threshold
             );
-            return wrong(path!["array", "children"], message);
+            return wrong(path!["array", "inner", at, "vote-threshold"], message);
         }
     }
-    Ok(())
+    known(&names, array, array.inner.len())
+        .or_else(|message| wrong(path!["array", "children"], message))
+}
+
+/// Whether these are disks or among the first so many inner arrays.
+fn known(names: &[String], array: &Array, inner: usize) -> Result<(), String> {
+    let is_inner = |name: &String| array.inner[..inner].iter().any(|other| other.name == *name);
+    match names.iter().find(|name| !is_disk(name) && !is_inner(name)) {
+        Some(name) => Err(format!(
+            "there is no node '{name}': disks are c0, c1 and so on, others are `inner`, each \
+             before whoever has it for a child"
+        )),
+        None => Ok(()),
+    }
+}
+
+fn is_disk(name: &str) -> bool {
+    name.strip_prefix('c').is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 fn check_disks(scenario: &Scenario) -> Result<(), Wrong> {
@@ -229,8 +273,20 @@ fn check_disks(scenario: &Scenario) -> Result<(), Wrong> {
                 format!("max-transfer is a multiple of the alignment, {alignment}, and not zero");
             return wrong(path(), message);
         }
+        disk.latency.map_or(Ok(()), latency).or_else(|message| wrong(path(), message))?;
     }
     Ok(())
+}
+
+/// A latency is drawn from the whole range, so it must have an end.
+fn latency(time: TimeRange) -> Result<(), String> {
+    match time.end.is_some_and(|end| time.start <= end) {
+        true => Ok(()),
+        false => Err(format!(
+            "a latency has an end, and not before its start: {time} has not; write \
+             \"20us..200us\", or \"5ms..5ms\" for a fixed one"
+        )),
+    }
 }
 
 fn check_step<'a>(
@@ -265,7 +321,8 @@ fn check_step<'a>(
         }
         Action::Hold(which) | Action::Release { which, .. } => which.child.map_or(Ok(()), disk),
         Action::Order(children) => children.iter().copied().try_for_each(disk),
-        Action::Latency { child, .. } | Action::Add { child, .. } => disk(*child),
+        Action::Latency { child, time } => disk(*child).and_then(|()| latency(*time)),
+        Action::Add { child, .. } => disk(*child),
         Action::Corrupt { child, offset, bytes, .. } => {
             disk(*child)?;
             inside(scenario, *child, *offset, *bytes)

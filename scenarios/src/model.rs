@@ -169,7 +169,7 @@ pub struct Disk {
     /// Which flags its write-zeroes takes; `false` for no write-zeroes at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zeroes: Option<Zeroes>,
-    /// Whether it refuses writes.
+    /// Whether it says that it takes no writes, which an array that rewrites does not open over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_only: Option<bool>,
 }
@@ -209,7 +209,7 @@ pub struct Client {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunLimits {
-    /// Completions of disks.
+    /// Completions of disks, and sleeps.
     pub steps: u64,
     /// Device time in seconds.
     pub seconds: u64,
@@ -222,7 +222,7 @@ pub struct Expect {
     /// The error with which the array refuses to open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open: Option<String>,
-    /// Whether it may end with requests that nothing can complete.
+    /// Whether it must end with requests that nothing can complete.
     #[serde(skip_serializing_if = "is_default")]
     pub stall: bool,
     /// Whether rules may go without firing.

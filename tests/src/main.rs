@@ -14,6 +14,7 @@ mod cli;
 mod determinism;
 mod engine;
 mod faults;
+mod format;
 mod graph;
 mod options;
 mod reports;

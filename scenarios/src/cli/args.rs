@@ -102,7 +102,7 @@ pub(super) struct RunArgs {
     /// A name from `quorate list`, or a scenario file.
     #[arg(value_name = "NAME|FILE")]
     pub(super) scenario: String,
-    /// The key of every draw. A random profile gets 0 if nothing is said.
+    /// The key of every draw; the file's own, mostly 0, if nothing is said.
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = values::seed)]
     pub(super) seed: Option<u64>,
     /// For whom.

@@ -20,10 +20,9 @@ pub(super) fn resolve(token: &str, seed: Option<u64>) -> Result<Target, CliError
     }
     let Source { name, scenario } = source(name)?;
     let given = own.or(seed);
-    // What is not random keeps the seed of its file.
-    let profile = scenario.random.is_some();
-    let seed = given.unwrap_or(if profile { 0 } else { scenario.seed });
-    let token = if given.is_some() || profile { format!("{name}:{seed}") } else { name };
+    let seed = given.unwrap_or(scenario.seed);
+    let token =
+        if given.is_some() || scenario.random.is_some() { format!("{name}:{seed}") } else { name };
     Ok(Target { scenario: expand::expand(&scenario, seed), token })
 }
 

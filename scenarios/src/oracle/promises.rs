@@ -105,7 +105,7 @@ pub(super) fn untouched(case: &Case<'_>, violations: &mut Vec<Violation>) {
     for (disk, image) in (0..).zip(&case.finished.media) {
         let fill = case.disks[disk as usize].fill;
         let mut touched: Vec<Range<u64>> =
-            case.requests.iter().filter_map(|asked| changes(asked.op)).collect();
+            case.requests.iter().filter_map(|asked| changes(case, asked.op)).collect();
         for (_, entry) in case.notable() {
             if let What::Injected { child, firing, .. } = &entry.what
                 && *child == disk
@@ -199,12 +199,15 @@ fn sound(case: &Case<'_>, disk: u32) -> bool {
     !injected && !corrupted
 }
 
-fn changes(op: &GuestOp) -> Option<Range<u64>> {
-    match op {
-        GuestOp::Write { offset, data, .. } => Some(*offset..offset + data.len() as u64),
-        GuestOp::WriteZeroes { offset, bytes, .. } => Some(*offset..offset + bytes),
-        _ => None,
-    }
+/// The bytes that a request may change: what lies on the disks of those that it names.
+fn changes(case: &Case<'_>, op: &GuestOp) -> Option<Range<u64>> {
+    let (start, bytes) = match op {
+        GuestOp::Write { offset, data, .. } => (*offset, data.len() as u64),
+        GuestOp::WriteZeroes { offset, bytes, .. } => (*offset, *bytes),
+        _ => return None,
+    };
+    let length = case.disks[0].bytes;
+    (start <= length).then(|| start..start.saturating_add(bytes).min(length))
 }
 
 /// What each cell may hold, as the run goes by.
@@ -229,7 +232,7 @@ struct Candidate<'a> {
 
 impl<'a> Cells<'a> {
     fn new(case: &'a Case<'a>) -> Self {
-        let ends = case.requests.iter().filter_map(|asked| changes(asked.op));
+        let ends = case.requests.iter().filter_map(|asked| changes(case, asked.op));
         let mut bounds: Vec<u64> = ends.flat_map(|range| [range.start, range.end]).collect();
         bounds.extend([0, case.disks[0].bytes]);
         bounds.sort_unstable();
@@ -249,7 +252,7 @@ impl<'a> Cells<'a> {
         if let GuestOp::Read { .. } = asked.op {
             self.reads.push(at);
         }
-        let Some(range) = changes(asked.op) else { return };
+        let Some(range) = changes(self.case, asked.op) else { return };
         for cell in self.cells(&range) {
             let new = Candidate { write: Some(asked), began: at, over: None, superseded: None };
             self.states[cell].push(new);
@@ -258,7 +261,7 @@ impl<'a> Cells<'a> {
 
     fn end(&mut self, asked: &'a Asked<'a>, at: usize, acknowledged: bool) {
         self.reads.retain(|began| *began != asked.invoked);
-        let Some(range) = changes(asked.op) else { return };
+        let Some(range) = changes(self.case, asked.op) else { return };
         // What was superseded before every open read began can be seen no more.
         let oldest = self.reads.iter().copied().min().unwrap_or(at);
         for cell in self.cells(&range) {
