@@ -302,11 +302,26 @@ impl Array {
     ///
     /// # Errors
     /// `ENOMEDIUM` if the array is closed, `EINVAL` if the bytes are not all inside it.
-    async fn enter(&self, offset: u64, bytes: u64, mode: Mode) -> Result<Claim<'_>> {
+    async fn enter(
+        &self,
+        offset: u64,
+        bytes: u64,
+        mode: impl Fn(&Self) -> Mode,
+    ) -> Result<Claim<'_>> {
         let end = offset.checked_add(bytes).filter(|&end| end <= self.bytes);
-        let claim = self.queues.data.claim(self.turn_of(offset..end.ok_or(Errno::EINVAL)?), mode);
-        claim.turn().await;
-        if self.closed.load(Ordering::SeqCst) { Err(Errno::ENOMEDIUM) } else { Ok(claim) }
+        let range = offset..end.ok_or(Errno::EINVAL)?;
+        loop {
+            let turn = self.turn_of(range.clone());
+            let claim = self.queues.data.claim(turn.clone(), mode(self));
+            claim.turn().await;
+            if self.closed.load(Ordering::SeqCst) {
+                return Err(Errno::ENOMEDIUM);
+            }
+            // A child with a larger alignment may have come while this request waited.
+            if self.turn_of(range.clone()) == turn {
+                return Ok(claim);
+            }
+        }
     }
 
     /// What has to be claimed for these bytes: a child with a larger alignment reads and writes the
@@ -495,7 +510,7 @@ impl BlockDevice for Quorum {
     /// Succeeds without asking a child, as in QEMU, whose driver has no discard.
     fn pdiscard(&self, offset: u64, bytes: u64) -> IoFuture<'_, ()> {
         self.request(move |array| async move {
-            array.enter(offset, bytes, Mode::Shared).await.map(|_| ())
+            array.enter(offset, bytes, |_| Mode::Shared).await.map(|_| ())
         })
     }
 

@@ -1,8 +1,8 @@
 //! Children of an array that are real files.
 //!
 //! A [`FileDevice`] does its input and output on the threads of the `blocking` crate, with the page
-//! cache between it and the medium. Absent on purpose: direct I/O, locks, holes (a file answers that
-//! it holds data everywhere, and zeroes are written), and any format but the raw one.
+//! cache between it and the medium. Absent on purpose: direct I/O, locks, holes (a file answers
+//! that it holds data everywhere, and zeroes are written), and any format but the raw one.
 
 #![forbid(unsafe_code)]
 
@@ -34,7 +34,8 @@ use std::{
 /// let dir = tempfile::tempdir()?;
 /// let mut options = QuorumOptions::builder("q", 2);
 /// for name in ["a.img", "b.img", "c.img"] {
-///     options = options.child(name, Arc::new(FileDevice::create(dir.path().join(name), 1 << 20)?));
+///     let file = FileDevice::create(dir.path().join(name), 1 << 20)?;
+///     options = options.child(name, Arc::new(file));
 /// }
 /// let events = |event| println!("{event:?}");
 /// let quorum = Quorum::open(options.build()?, &(), Arc::new(events)).await?;

@@ -1,7 +1,7 @@
 //! Requests whose caller has gone.
 //!
-//! A dropped request still holds its extent and may have more to do: the second half of a repair, the
-//! flush of a FUA write. The engine has no task of its own to finish it, so every request that is
+//! A dropped request still holds its extent and may have more to do: the second half of a repair,
+//! the flush of a FUA write. The engine has no task of its own to finish it, so every request that is
 //! polled helps: those in flight and those to come are the only ones that could notice.
 //!
 //! Nobody may miss that a detached request can go on. Therefore every such wake is counted before

@@ -17,7 +17,7 @@ use bytes::{Bytes, BytesMut};
 
 impl Array {
     pub(super) async fn read(&self, offset: u64, bytes: usize) -> Result<Bytes> {
-        let claim = self.enter(offset, bytes as u64, self.read_mode()).await?;
+        let claim = self.enter(offset, bytes as u64, Self::read_mode).await?;
         let first = self.read_piece(&claim, offset, bytes).await?;
         if first.len() == bytes {
             return Ok(first);

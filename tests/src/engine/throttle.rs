@@ -20,7 +20,7 @@ fn check(rows: &[(u64, &str, &str, Option<u64>)]) {
     let clock = Arc::new(AtomicU64::new(0));
     let (sink, now) = (passed.clone(), clock.clone());
     let throttle = Throttle::new(
-        move |event: Event| sink.lock().unwrap().push(name(&event)),
+        move |event: Event| sink.lock().expect("nothing panics under this lock").push(name(&event)),
         move || Duration::from_millis(now.load(Ordering::SeqCst)),
         Duration::from_secs(1),
     );
@@ -30,7 +30,8 @@ fn check(rows: &[(u64, &str, &str, Option<u64>)]) {
             "-" => throttle.expire(),
             what => throttle.emit(event(what)),
         }
-        let passed = std::mem::take(&mut *passed.lock().unwrap()).join(" ");
+        let passed =
+            std::mem::take(&mut *passed.lock().expect("nothing panics under this lock")).join(" ");
         assert_eq!(passed, *expected, "{what} at {at}");
         assert_eq!(throttle.deadline(), deadline.map(Duration::from_millis), "{what} at {at}");
     }
@@ -125,7 +126,7 @@ fn what_is_due_passes_before_what_comes_late() {
         (100, "c1.1", "c1.1", None),
         (200, "c1.2", "", Some(1100)),
         (300, "c0.2", "", Some(1000)),
-        // The owner's timer is late: what became due comes first, oldest first, and begins a period.
+        // The owner's timer is late: what became due comes first, and begins a period.
         (5000, "c0.3", "c0.2 c1.2", Some(6000)),
         (6000, "-", "c0.3", None),
     ]);

@@ -1,7 +1,7 @@
 //! The votes: examples, all small cases, and laws.
 //!
-//! A vote is written as a word with a letter for each child: `A`, `B`, ... for what it answered, and
-//! `e`, `s`, `p` for `EIO`, `ENOSPC` and `EPERM`.
+//! A vote is written as a word with a letter for each child: `A`, `B`, ... for what it answered,
+//! and `e`, `s`, `p` for `EIO`, `ENOSPC` and `EPERM`.
 
 use bytes::Bytes;
 use proptest::{
@@ -200,7 +200,10 @@ proptest! {
 
     /// L7.
     #[test]
-    fn above_half_the_order_of_the_children_does_not_matter((word, t) in votes(), turn in 0..9_usize) {
+    fn above_half_the_order_of_the_children_does_not_matter(
+        (word, t) in votes(),
+        turn in 0..9_usize,
+    ) {
         prop_assume!(2 * t > word.len());
         let mut turned: Vec<char> = word.chars().collect();
         turned.rotate_left(turn % word.len());

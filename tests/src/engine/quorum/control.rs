@@ -1,7 +1,8 @@
 //! Length, block status, close, and invalidation.
 
 use super::super::{
-    stage::{Bed, Outcome, Stage, full},
+    bed::Bed,
+    stage::{Outcome, Stage, full},
     task::{Task, now},
 };
 use quorate_engine::{
@@ -17,7 +18,7 @@ fn open(lengths: &[usize], stage: &Stage) -> Result<Quorum, OpenError> {
         let child = stage.child_of(vec![b'A'; bytes], Limits::NONE);
         options = options.child(format!("c{i}"), child);
     }
-    let options = options.build().unwrap();
+    let options = options.build().expect("the options are valid");
     let mut opened = None;
     Task::start(async { opened = Some(Quorum::open(options, &(), Arc::new(())).await) }).waits();
     opened.expect("nothing is held")

@@ -1,7 +1,8 @@
 //! Requests whose callers have gone: they go on, and others finish them.
 
 use super::super::{
-    stage::{Bed, full},
+    bed::Bed,
+    stage::full,
     task::{Task, now},
 };
 use quorate_engine::{BlockDevice, Errno, Flags, Limits};
@@ -83,6 +84,18 @@ fn an_answer_that_comes_while_somebody_helps_is_not_lost() {
     });
     assert_eq!(bed.read(4096, 512), Ok("A".into()));
     assert_eq!(waiting.lock().unwrap().done(), Some(Ok(full('B', 512))));
+}
+
+/// The only request in flight has just helped, and is about to wait.
+#[test]
+fn an_answer_that_comes_before_the_helper_waits_is_not_lost() {
+    let bed = Bed::new("AA", 2);
+    bed.stage.hold("c0 write");
+    drop(Task::start(bed.array.pwrite(0, full('B', 512), Flags::NONE)));
+    let stage = bed.stage.clone();
+    bed.stage.meanwhile("c0 write", move || stage.release("c0 write"));
+    let mut read = Task::start(bed.array.pread(0, 512));
+    assert_eq!(read.done(), Some(Ok(full('B', 512))));
 }
 
 #[test]

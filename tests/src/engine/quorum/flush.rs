@@ -1,7 +1,8 @@
 //! Flushes: one child after the other, in turns with each other and with nothing else.
 
 use super::super::{
-    stage::{Bed, full},
+    bed::Bed,
+    stage::full,
     task::{Task, now},
 };
 use quorate_engine::{BlockDevice, Errno, Flags};

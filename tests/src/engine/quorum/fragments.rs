@@ -1,6 +1,9 @@
 //! Requests longer than a child takes are cut, and each fragment is a request of its own.
 
-use super::super::stage::{Bed, Outcome, Stage, full};
+use super::super::{
+    bed::Bed,
+    stage::{Outcome, Stage, full},
+};
 use quorate_engine::{BlockDevice, Errno, Flags, Limits};
 
 /// Three children, of which the second takes 1024 bytes at most.

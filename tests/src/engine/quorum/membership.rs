@@ -1,7 +1,8 @@
 //! Children that come and go, also while they hang, and arrays in arrays.
 
 use super::super::{
-    stage::{Bed, full},
+    bed::Bed,
+    stage::full,
     task::{Task, now},
 };
 use quorate_engine::{

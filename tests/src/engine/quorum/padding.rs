@@ -1,7 +1,8 @@
 //! Children with a coarser alignment, and children that end inside the last sector.
 
 use super::super::{
-    stage::{Bed, Outcome, Stage, full, letters},
+    bed::Bed,
+    stage::{Outcome, Stage, full, letters},
     task::now,
 };
 use quorate_engine::{BlockDevice, Errno, Flags, Limits};

@@ -1,10 +1,11 @@
 //! Reads of a voting array, of a `fifo` array and of a verifier.
 
 use super::super::{
-    stage::{Bed, Outcome, full},
-    task::Task,
+    bed::Bed,
+    stage::{Outcome, full},
+    task::{Task, now},
 };
-use quorate_engine::{BlockDevice, Errno, Limits, quorum::options::ReadPattern::Fifo};
+use quorate_engine::{BlockDevice, Errno, Flags, Limits, quorum::options::ReadPattern::Fifo};
 
 #[test]
 fn failures_are_told_as_they_come_and_errors_vote_by_child() {
@@ -70,19 +71,16 @@ fn too_few_answers_fail_although_they_agree() {
 
 #[test]
 fn events_carry_whole_sectors() {
-    let bed = Bed::new("AB", 2);
-    for (offset, bytes, sectors) in
-        [(0, 1, "0+1"), (511, 2, "0+2"), (700, 10, "1+1"), (1000, 100, "1+2"), (1024, 0, "")]
-    {
-        let _ = bed.read(offset, bytes);
-        let failure = format!("! q failure {sectors}");
-        bed.told(
-            if bytes == 0 { &[] } else { std::slice::from_ref(&failure) }
-                .iter()
-                .map(String::as_str)
-                .collect::<Vec<_>>()
-                .as_slice(),
-        );
+    for (offset, bytes, told) in [
+        (0, 1, "! q failure 0+1"),
+        (511, 2, "! q failure 0+2"),
+        (700, 10, "! q failure 1+1"),
+        (1000, 100, "! q failure 1+2"),
+        (1024, 7168, "! q failure 2+14"),
+    ] {
+        let bed = Bed::new("AB", 2);
+        assert_eq!(bed.read(offset, bytes), Err(Errno::EIO));
+        bed.told(&[told]);
     }
 }
 
@@ -113,12 +111,12 @@ fn a_request_beyond_the_end_reaches_no_child() {
     for (offset, bytes) in [(8192, 1), (8191, 2), (0, 8193), (u64::MAX, 1), (u64::MAX, 0)] {
         assert_eq!(bed.read(offset, bytes), Err(Errno::EINVAL), "{offset}+{bytes}");
         let data = full('B', bytes);
-        assert_eq!(bed.write(offset, data, quorate_engine::Flags::FUA), Err(Errno::EINVAL));
+        assert_eq!(bed.write(offset, data, Flags::FUA), Err(Errno::EINVAL));
         let bytes = bytes as u64;
-        assert_eq!(bed.zero(offset, bytes, quorate_engine::Flags::NONE), Err(Errno::EINVAL));
-        let status = super::super::task::now(bed.array.block_status(offset, bytes));
+        assert_eq!(bed.zero(offset, bytes, Flags::NONE), Err(Errno::EINVAL));
+        let status = now(bed.array.block_status(offset, bytes));
         assert_eq!(status, Err(Errno::EINVAL));
-        let discard = super::super::task::now(bed.array.pdiscard(offset, bytes));
+        let discard = now(bed.array.pdiscard(offset, bytes));
         assert_eq!(discard, Err(Errno::EINVAL));
     }
     bed.saw(&[]);

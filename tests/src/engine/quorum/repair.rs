@@ -1,7 +1,8 @@
 //! `rewrite-corrupted`: those who lost a vote get what won it.
 
 use super::super::{
-    stage::{Bed, full},
+    bed::Bed,
+    stage::full,
     task::{Task, now},
 };
 use quorate_engine::{BlockDevice, Errno, Limits, quorum::options::Overlap};
@@ -76,6 +77,22 @@ fn a_repair_takes_its_turn_among_writes() {
     assert_eq!(read.done(), Some(Ok(full('A', 512))));
     assert_eq!(write.done(), Some(Ok(())));
     assert_eq!([0, 1, 2].map(|i| bed.stage.holds(i)), ["CA", "CA", "CB"]);
+}
+
+#[test]
+fn reads_that_may_repair_take_turns() {
+    let bed = bed("AAB", 2);
+    bed.stage.hold("c2 write");
+    let mut first = Task::start(bed.array.pread(0, 512));
+    bed.stage.take();
+    let mut second = Task::start(bed.array.pread(511, 512));
+    assert!(second.waits());
+    bed.saw(&[]);
+    bed.stage.unhold();
+    bed.stage.release("c2 write");
+    assert_eq!(first.done(), Some(Ok(full('A', 512))));
+    assert_eq!(second.done(), Some(Ok(full('A', 512))));
+    assert_eq!(bed.stage.holds(2), "AB");
 }
 
 /// The hazard that `overlap = qemu` keeps: a repair brings back what a write has just replaced.

@@ -79,7 +79,7 @@ fn replicas_are_equal_after_threads_have_shared_an_array() {
         }
     });
     block_on(array.close()).unwrap();
-    let read = |child: &Arc<Polite>| block_on(child.0.pread(0, BYTES as usize)).unwrap();
+    let read = |child: &Arc<Polite>| block_on(child.0.pread(0, index(BYTES))).unwrap();
     for child in &children[1..] {
         assert!(read(child) == read(&children[0]), "every request was the same for all");
     }
@@ -96,18 +96,18 @@ async fn hammer(array: &Quorum, thread: u64) {
     for turn in 0..2000_u64 {
         let (offset, bytes) = (roll(BYTES - 600), roll(600));
         let flags = Flags { fua: roll(8) == 0, ..Flags::NONE };
-        let fill = u8::try_from(1 + (turn + thread) % 255).unwrap();
+        let fill = u8::try_from(1 + (turn + thread) % 255).expect("a byte");
         let mut request: IoFuture<'_, ()> = match roll(6) {
-            0 | 1 => array.pwrite(offset, vec![fill; bytes as usize].into(), flags),
+            0 | 1 => array.pwrite(offset, vec![fill; index(bytes)].into(), flags),
             2 => array.pwrite_zeroes(offset, bytes, flags),
             3 => array.flush(),
             _ => {
-                let read = array.pread(offset, bytes as usize);
+                let read = array.pread(offset, index(bytes));
                 Box::pin(async { read.await.map(drop) })
             }
         };
         if roll(5) > 0 {
-            request.await.unwrap();
+            request.await.expect("no child fails");
         } else {
             for _ in 0..roll(4) {
                 if poll_once(&mut request).await.is_some() {
@@ -116,6 +116,10 @@ async fn hammer(array: &Quorum, thread: u64) {
             }
         }
     }
+}
+
+fn index(bytes: u64) -> usize {
+    usize::try_from(bytes).expect("the device is small")
 }
 
 const BYTES: u64 = 4096;

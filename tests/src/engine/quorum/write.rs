@@ -1,7 +1,8 @@
 //! Writes: the same to everybody, counted against the threshold.
 
 use super::super::{
-    stage::{Bed, full},
+    bed::Bed,
+    stage::full,
     task::{Task, now},
 };
 use quorate_engine::{BlockDevice, Errno, Flags, Limits, quorum::options::ReadPattern};

@@ -1,6 +1,6 @@
 //! Zeroes: passed on where a child has them, written where it has not.
 
-use super::super::stage::{Bed, Stage};
+use super::super::{bed::Bed, stage::Stage};
 use quorate_engine::{BlockDevice, Errno, Flags, Limits, ZeroFlags};
 
 const ALL: ZeroFlags = ZeroFlags { fua: true, may_unmap: true, no_fallback: true };
