@@ -153,6 +153,11 @@ impl Memory {
         Self { image: Mutex::new(image), limits }
     }
 
+    /// Has the device hold something else, of the same length or not.
+    pub fn restore(&self, image: Image) {
+        *self.image() = image;
+    }
+
     /// What the device holds now.
     #[must_use]
     pub fn snapshot(&self) -> Image {

@@ -320,14 +320,16 @@ fn check_step<'a>(
             Ok(())
         }
         Action::Hold(which) | Action::Release { which, .. } => which.child.map_or(Ok(()), disk),
-        Action::Order(children) => children.iter().copied().try_for_each(disk),
+        Action::Order(children) | Action::CutPower { children: Some(children) } => {
+            children.iter().copied().try_for_each(disk)
+        }
         Action::Latency { child, time } => disk(*child).and_then(|()| latency(*time)),
         Action::Add { child, .. } => disk(*child),
         Action::Corrupt { child, offset, bytes, .. } => {
             disk(*child)?;
             inside(scenario, *child, *offset, *bytes)
         }
-        Action::Sleep(_) | Action::Remove { .. } => Ok(()),
+        Action::CutPower { children: None } | Action::Sleep(_) | Action::Remove { .. } => Ok(()),
     }
 }
 

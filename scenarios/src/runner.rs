@@ -10,11 +10,11 @@ mod stage;
 use crate::model::Scenario;
 use client::Player;
 use quorate_engine::{
-    BlockDevice, EventSink, Image, Memory, NodeName, Quorum, QuorumOptions, event::Throttle,
+    BlockDevice, EventSink, Image, NodeName, Quorum, QuorumOptions, event::Throttle,
 };
 use quorate_faults::{check::PlanError, device::FaultyChild, host::Host, inject::Plan};
 use quorate_reports::{Trace, What};
-use quorate_sim::{Budget, End, Simulation, Task};
+use quorate_sim::{Budget, Disk, End, Simulation, Task};
 use stage::Stage;
 use std::{
     future::Future,
@@ -70,7 +70,7 @@ struct Subject {
     device: Arc<dyn BlockDevice>,
     /// The same, if it is our own engine's: only its membership can change.
     quorum: Option<Arc<Quorum>>,
-    disks: Vec<Arc<Memory>>,
+    disks: Vec<Arc<Disk>>,
     children: Vec<Arc<FaultyChild>>,
 }
 
@@ -96,7 +96,7 @@ pub fn run(
     engine: Option<&dyn Engine>,
     scratch: &mut Scratch,
 ) -> Result<Finished, PlanError> {
-    let disks: Vec<Arc<Memory>> = (0..scenario.disks()).map(|n| disk(scenario, n)).collect();
+    let disks: Vec<Arc<Disk>> = (0..scenario.disks()).map(|n| disk(scenario, n)).collect();
     let count = scenario.disks();
     let plan = Plan::new(scenario.seed, scenario.rules.clone(), &scenario.groups, count)?;
     let stage = Arc::new(Stage::new(scenario, Arc::new(plan), std::mem::take(&mut scratch.trace)));
@@ -135,13 +135,8 @@ fn stage_background(stage: &Arc<Stage>) -> Task<'_> {
     Box::pin(stage.background())
 }
 
-fn finish(
-    stage: &Stage,
-    disks: &[Arc<Memory>],
-    subject: Option<Arc<Subject>>,
-    end: End,
-) -> Finished {
-    let media: Vec<Image> = disks.iter().map(|disk| disk.snapshot()).collect();
+fn finish(stage: &Stage, disks: &[Arc<Disk>], subject: Option<Arc<Subject>>, end: End) -> Finished {
+    let media: Vec<Image> = disks.iter().map(|disk| disk.visible()).collect();
     let quorum = subject.and_then(|s| s.quorum.clone());
     let names = quorum.map(|q| q.children()).unwrap_or_default();
     Finished {
@@ -155,13 +150,13 @@ fn finish(
     }
 }
 
-fn disk(scenario: &Scenario, number: u32) -> Arc<Memory> {
+fn disk(scenario: &Scenario, number: u32) -> Arc<Disk> {
     let spec = scenario.disk(number);
     let mut image = Image::new(spec.bytes);
     if spec.fill != 0 {
         image.write(0, &vec![spec.fill; usize::try_from(spec.bytes).expect("fits into memory")]);
     }
-    Arc::new(Memory::with_image(image, spec.limits))
+    Arc::new(Disk::new(image, spec.limits))
 }
 
 /// Opens the scenario's array, inner arrays first.
@@ -169,7 +164,7 @@ async fn open(
     scenario: &Scenario,
     engine: Option<&dyn Engine>,
     stage: &Arc<Stage>,
-    disks: &[Arc<Memory>],
+    disks: &[Arc<Disk>],
     children: &[Arc<FaultyChild>],
 ) -> Result<Subject, String> {
     let events: Arc<dyn EventSink> = match scenario.array.throttle {

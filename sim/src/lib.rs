@@ -1,5 +1,6 @@
 //! Device time, completion order, and the madsim runtime that a simulated array runs under.
 //!
+//! - [`disk`]: a disk with a write cache that a power cut empties;
 //! - [`queue`]: every operation of a simulated device is an entry in one queue; which entry completes
 //!   next, and when, is decided there and nowhere else;
 //! - [`run`]: polls the clients of an array until all are done, completing one entry whenever none of
@@ -18,10 +19,12 @@ compile_error!(
      RUSTDOCFLAGS for documentation)"
 );
 
+pub mod disk;
 pub mod queue;
 #[cfg(madsim)]
 pub mod run;
 
+pub use disk::Disk;
 pub use queue::{Completion, Label, Pattern, Queue};
 #[cfg(madsim)]
 pub use run::{Budget, End, Simulation, Task};

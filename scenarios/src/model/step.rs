@@ -66,6 +66,11 @@ pub enum Action {
         /// What every byte becomes.
         fill: u8,
     },
+    /// Cuts the power of disks for a moment: what they had not flushed is lost.
+    CutPower {
+        /// Which disks; all, if not given.
+        children: Option<Vec<u32>>,
+    },
     /// Adds a disk to the array.
     Add {
         /// Which disk.
@@ -244,6 +249,7 @@ enum Verb {
     Order,
     Latency,
     Corrupt,
+    CutPower,
     AddChild,
     RemoveChild,
 }
@@ -386,6 +392,7 @@ impl Verb {
             Self::Order => "order",
             Self::Latency => "latency",
             Self::Corrupt => "corrupt",
+            Self::CutPower => "cut-power",
             Self::AddChild => "add-child",
             Self::RemoveChild => "remove-child",
         }
@@ -411,6 +418,7 @@ impl Verb {
             Self::Order => &["children"],
             Self::Latency => &["child", "time"],
             Self::Corrupt => &["child", "offset", "bytes", "fill"],
+            Self::CutPower => &["children"],
             Self::AddChild => &["child", "refused"],
             Self::RemoveChild => &["name", "refused"],
         }
@@ -478,6 +486,7 @@ impl TryFrom<Fields> for Action {
                 let (child, bytes, fill) = (child()?, bytes()?, fill()?);
                 return Ok(Self::Corrupt { child, offset, bytes, fill });
             }
+            Verb::CutPower => return Ok(Self::CutPower { children: f.children }),
             Verb::AddChild => return Ok(Self::Add { child: child()?, refused: f.refused }),
             Verb::RemoveChild => {
                 let name = name("`name`, such as \"children.1\"")?;
@@ -532,6 +541,9 @@ impl From<&Action> for Fields {
                 fill: Some(*fill),
                 ..Self::new(Verb::Corrupt).at(*offset, *bytes)
             },
+            Action::CutPower { children } => {
+                Self { children: children.clone(), ..Self::new(Verb::CutPower) }
+            }
             Action::Add { child, refused } => {
                 Self { child: Some(*child), refused: refused.clone(), ..Self::new(Verb::AddChild) }
             }

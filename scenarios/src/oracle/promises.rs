@@ -194,6 +194,7 @@ fn sound(case: &Case<'_>, disk: u32) -> bool {
     });
     let corrupted = case.scenario.scripts().flatten().any(|action| match action {
         Action::Corrupt { child, .. } | Action::Add { child, .. } => *child == disk,
+        Action::CutPower { children } => children.as_ref().is_none_or(|some| some.contains(&disk)),
         _ => false,
     });
     !injected && !corrupted

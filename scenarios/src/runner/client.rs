@@ -6,7 +6,7 @@ use super::{
 };
 use crate::model::{Action, Request, Selection};
 use bytes::Bytes;
-use quorate_engine::{BlockDevice, Flags, Memory, NodeName, Prealloc};
+use quorate_engine::{BlockDevice, NodeName, Prealloc};
 use quorate_faults::text::Time;
 use quorate_reports::{GuestOp, Outcome, RequestId, What, trace::Change};
 use quorate_sim::Pattern;
@@ -90,12 +90,18 @@ impl Player {
             }
             Action::Corrupt { child, offset, bytes, fill } => {
                 let data = vec![*fill; usize::try_from(*bytes).expect("fits into memory")];
-                let disk: &Memory = &self.subject.disks[*child as usize];
-                // The scenario was checked: the range lies inside the disk.
-                let _ = disk.pwrite(*offset, data.into(), Flags::NONE).await;
+                self.subject.disks[*child as usize].overwrite(*offset, &data);
                 self.control(format!(
                     "corrupt c{child}: {bytes} bytes at {offset} become {fill:#04x}"
                 ));
+            }
+            Action::CutPower { children } => {
+                for (child, disk) in (0..).zip(&self.subject.disks) {
+                    if children.as_ref().is_none_or(|some| some.contains(&child)) {
+                        disk.cut_power();
+                        self.control(format!("power cut of c{child}"));
+                    }
+                }
             }
             Action::Add { child, .. } => {
                 let adding = self.subject.clone().add(self.stage.clone(), *child);
