@@ -13,6 +13,7 @@ use quorate_reports::{
     Digest, Run, card,
     summary::{Failure, Summary},
 };
+use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
     fmt,
@@ -26,6 +27,7 @@ use twox_hash::XxHash3_128;
 pub mod attempt;
 mod driver;
 mod guard;
+pub mod part;
 pub mod record;
 mod worker;
 
@@ -38,8 +40,9 @@ pub struct Source {
     pub scenario: Scenario,
 }
 
-/// The part of a fuzz that one of several machines does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The part of a fuzz that one of several machines does; as text `1/4`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Shard {
     /// Which part, from 1.
     pub number: u64,

@@ -130,7 +130,7 @@ pub(super) struct FuzzArgs {
     pub(super) scenario: Vec<String>,
     /// Do only part K of N: run the same command with 1/3, 2/3 and 3/3 on three machines, and merge
     /// what --save-summary saves.
-    #[arg(long, value_name = "K/N", default_value = "1/1", value_parser = values::shard)]
+    #[arg(long, value_name = "K/N", default_value = "1/1")]
     pub(super) shard: Shard,
     /// Go on after a failure, and keep every one.
     #[arg(long)]

@@ -11,6 +11,7 @@ use crate::{
     catalog,
     fuzz::{
         self, Ended, Failed, Fuzz, Observer, OnFailure, Outcome, Source,
+        part::Part,
         record::{Record, VERSION},
     },
 };
@@ -22,7 +23,7 @@ pub(super) fn fuzz(args: &FuzzArgs, host: &mut Host<'_>) -> Result<u8, CliError>
     output::probe_directory(&args.output)?;
     let save = args.save_summary.as_deref().map(Pending::new).transpose()?;
     let fuzz = plan(args)?;
-    let part = part(&fuzz);
+    let part = Part::of(&fuzz);
     let bar = bar(&fuzz, host.progress && args.format == Format::Text);
     if host.catch_interrupt {
         catch_interrupt(host);
@@ -89,20 +90,6 @@ fn plan(args: &FuzzArgs) -> Result<Fuzz, CliError> {
         samples: usize::from(args.verify_fresh),
         engine: None,
     })
-}
-
-/// What is run, so that nothing is counted twice.
-fn part(fuzz: &Fuzz) -> String {
-    let names: Vec<&str> = fuzz.sources.iter().map(|source| source.name.as_str()).collect();
-    let (seeds, shard) = (&fuzz.seeds, &fuzz.shard);
-    format!(
-        "seeds {}..{} shard {}/{} of {}",
-        seeds.start,
-        seeds.end,
-        shard.number,
-        shard.count,
-        names.join(" ")
-    )
 }
 
 fn bar(fuzz: &Fuzz, watched: bool) -> ProgressBar {
@@ -179,7 +166,7 @@ impl Observer for Screen<'_> {
 /// What the fuzz came to, some of its runs repeated in processes of their own.
 fn record(
     args: &FuzzArgs,
-    part: String,
+    part: Part,
     outcome: Outcome,
     host: &mut Host<'_>,
 ) -> Result<Record, CliError> {

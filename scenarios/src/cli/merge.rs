@@ -1,7 +1,10 @@
 //! `quorate merge`.
 
 use super::{Format, Host, MergeArgs, describe, error::CliError, exit, output::Pending};
-use crate::fuzz::record::{Record, VERSION};
+use crate::fuzz::{
+    part,
+    record::{Record, VERSION},
+};
 use quorate_reports::{Colour, summary};
 use std::{fs, path::Path};
 
@@ -21,11 +24,16 @@ pub(super) fn merge(args: &MergeArgs, host: &mut Host<'_>) -> Result<u8, CliErro
     if let Some(save) = save {
         save.write(describe::json(&record).as_bytes())?;
     }
+    let missing = missing(&record);
     let text = match args.format {
         Format::Json => describe::json(&record),
         Format::Text if record.complete => text(&record, host.colour),
         Format::Text => text(&record, host.colour) + "  not all seeds were run\n",
     };
+    if let Some(missing) = missing {
+        let word = describe::warning(host.err_colour);
+        writeln!(host.err, "{word}: {missing}").map_err(CliError::Output)?;
+    }
     host.out.write_all(text.as_bytes()).map_err(CliError::Output)?;
     Ok(if record.summary.all_held() { exit::HELD } else { exit::VIOLATED })
 }
@@ -34,6 +42,13 @@ pub(super) fn merge(args: &MergeArgs, host: &mut Host<'_>) -> Result<u8, CliErro
 pub(super) fn text(record: &Record, colour: Colour) -> String {
     let text = summary::render(&record.summary, colour);
     format!("{text}\n  digest of all runs  {}\n", record.digest)
+}
+
+/// The shards without which the record is of a part only.
+fn missing(record: &Record) -> Option<String> {
+    let shards: Vec<String> =
+        part::missing(&record.parts).iter().map(|shard| shard.to_string()).collect();
+    (!shards.is_empty()).then(|| format!("shards missing: {}", shards.join(", ")))
 }
 
 fn read(path: &Path) -> Result<Record, CliError> {

@@ -2,9 +2,8 @@
 //!
 //! clap names the option and quotes the value; what is said here ends that sentence.
 
-use crate::fuzz::Shard;
 use quorate_reports::Digest;
-use std::{num::NonZeroU64, ops::Range, time::Duration};
+use std::{ops::Range, time::Duration};
 
 /// A range of seeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,14 +26,6 @@ pub(super) fn seeds(text: &str) -> Result<Seeds, Refusal> {
                     3..9, which begins with 3 and ends with 8");
     }
     Ok(Seeds(start..end))
-}
-
-pub(super) fn shard(text: &str) -> Result<Shard, Refusal> {
-    const HOW: Refusal = "a shard is one of several parts: write 1/4, 2/4, 3/4 or 4/4";
-    let (number, count) = text.split_once('/').ok_or(HOW)?;
-    let (number, count) = (digits(number).ok_or(HOW)?, digits(count).ok_or(HOW)?);
-    let count = NonZeroU64::new(count).filter(|_| number >= 1 && number <= count).ok_or(HOW)?;
-    Ok(Shard { number, count })
 }
 
 pub(super) fn time(text: &str) -> Result<Duration, Refusal> {

@@ -1,6 +1,6 @@
 //! What a fuzz leaves behind for machines: its summary, and what it is a summary of.
 
-use super::Total;
+use super::{Total, part::Part};
 use quorate_reports::summary::Summary;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -13,8 +13,8 @@ pub struct Record {
     pub version: u32,
     /// The commit of the program.
     pub commit: String,
-    /// What was run: seeds, shard and scenarios of each part.
-    pub parts: Vec<String>,
+    /// What was to be run; no two of them have a run in common.
+    pub parts: Vec<Part>,
     /// Whether all of that was run.
     pub complete: bool,
     /// The digest of all runs: equal runs have equal digests, whatever their order.
@@ -37,8 +37,15 @@ pub enum MergeError {
         other: String,
     },
     /// They count the same runs.
-    #[error("'{0}' is in another file already: its runs would count twice")]
-    Twice(String),
+    #[error("it ran {other}; another file has {own}: runs such as {run} would count twice")]
+    Twice {
+        /// What the first ran.
+        own: Box<Part>,
+        /// What the other ran.
+        other: Box<Part>,
+        /// A run of both.
+        run: String,
+    },
 }
 
 impl Record {
@@ -50,11 +57,16 @@ impl Record {
         if self.commit != other.commit {
             return Err(MergeError::Commit { own: self.commit.clone(), other: other.commit });
         }
-        if let Some(part) = other.parts.iter().find(|part| self.parts.contains(part)) {
-            return Err(MergeError::Twice(part.clone()));
+        for part in &other.parts {
+            for own in &self.parts {
+                if let Some(run) = own.common(part) {
+                    let (own, other) = (own.clone().into(), part.clone().into());
+                    return Err(MergeError::Twice { own, other, run });
+                }
+            }
         }
         self.parts.extend(other.parts);
-        self.parts.sort();
+        self.parts.sort_by(|a, b| a.order().cmp(&b.order()));
         self.complete &= other.complete;
         self.digest.merge(other.digest);
         self.summary.merge(other.summary);

@@ -1,7 +1,10 @@
 //! `quorate fuzz` and `quorate merge`.
 
 use super::{answer, path_text, quorate, temporary, wrong_file};
-use quorate_scenarios::cli::exit;
+use quorate_scenarios::{
+    cli::exit,
+    fuzz::part::{self, Part},
+};
 use serde_json::Value;
 use std::{
     fs,
@@ -53,9 +56,67 @@ fn shards_add_up_to_the_whole() {
     whole["parts"] = Value::Null;
     assert_eq!(merged, whole);
 
-    let twice = quorate(&["merge", &shards[0], &shards[0]]);
-    assert_eq!(twice.code, exit::USAGE);
-    assert!(twice.err.contains("its runs would count twice"), "{}", twice.err);
+    let partly = quorate(&["merge", &shards[2], &shards[0]]);
+    assert_eq!((partly.code, partly.err.as_str()), (exit::HELD, "warning: shards missing: 2/3\n"));
+    for (one, other) in
+        [(&shards[0], &shards[0]), (&shards[0], &fuzz("1/2", "half")), (&shards[1], &path("whole"))]
+    {
+        let twice = quorate(&["merge", one, other]);
+        assert_eq!((twice.code, twice.out.as_str()), (exit::USAGE, ""));
+        assert!(twice.err.contains("would count twice"), "{}", twice.err);
+    }
+}
+
+/// What a fuzz was asked to run, from text: seeds, shard, scenarios.
+fn part(text: &str) -> Part {
+    let [seeds, shard, sources] = text.split(' ').collect::<Vec<_>>()[..] else {
+        panic!("seeds, shard, scenarios: {text}")
+    };
+    let (start, end) = seeds.split_once("..").expect("a range");
+    let number = |text: &str| text.parse::<u64>().expect("a seed");
+    Part {
+        seeds: number(start)..number(end),
+        shard: shard.parse().expect("a shard"),
+        sources: sources.split(',').map(String::from).collect(),
+    }
+}
+
+#[test]
+fn runs_in_common_are_found_and_no_others() {
+    for (one, other, run) in [
+        ("0..100 1/1 a", "0..200 1/1 a", Some("a:0")),
+        ("0..100 1/1 a", "100..200 1/1 a", None),
+        ("0..100 1/2 a,b", "0..100 2/2 a,b", None),
+        ("0..100 1/2 a,b", "50..200 1/2 a,b", Some("a:52")),
+        ("0..100 1/2 a", "0..100 2/4 a", None),
+        ("0..100 1/2 a", "0..100 3/4 a", Some("a:2")),
+        ("0..5 1/3 a", "0..100 2/4 a", None),
+        ("0..100 1/3 a", "0..100 2/4 a", Some("a:9")),
+        ("0..100 1/1 a", "0..100 1/1 b", None),
+        ("0..100 1/1 a,b", "0..100 1/1 b,a", None),
+        ("0..100 1/1 a,b", "0..100 1/1 b", Some("b:1")),
+        ("0..18446744073709551615 1/1 a", "7..8 1/1 a", Some("a:7")),
+        ("0..100 1/18446744073709551615 a", "0..100 1/18446744073709551614 a", Some("a:0")),
+    ] {
+        let (a, b) = (part(one), part(other));
+        assert_eq!(a.common(&b).as_deref(), run, "{one} and {other}");
+        assert_eq!(b.common(&a).as_deref(), run, "{other} and {one}");
+    }
+}
+
+#[test]
+fn missing_shards_are_named_for_each_fuzz() {
+    for (parts, missing) in [
+        (&["0..9 1/1 a"][..], &[][..]),
+        (&["0..9 1/2 a"], &["2/2"]),
+        (&["0..9 3/3 a", "0..9 1/3 a"], &["2/3"]),
+        (&["0..9 1/2 a", "0..9 2/2 b"], &["2/2", "1/2"]),
+        (&["0..9 1/2 a", "0..9 2/2 a", "9..12 2/2 a"], &["1/2"]),
+    ] {
+        let of: Vec<Part> = parts.iter().map(|text| part(text)).collect();
+        let named: Vec<String> = part::missing(&of).iter().map(|s| s.to_string()).collect();
+        assert_eq!(named, missing, "{parts:?}");
+    }
 }
 
 #[test]
