@@ -15,8 +15,10 @@ pub enum Verdict {
     Violated,
     /// Requests were left that nothing could complete.
     Stalled,
-    /// The engine or the harness panicked.
+    /// The engine panicked, or the simulation around it.
     Panicked,
+    /// The program could not run or judge it: nothing is known of the array.
+    Internal,
     /// The same run came out differently a second time.
     Nondeterministic,
     /// A watchdog's patience ended.
@@ -25,11 +27,12 @@ pub enum Verdict {
 
 impl Verdict {
     /// Every verdict.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Held,
         Self::Violated,
         Self::Stalled,
         Self::Panicked,
+        Self::Internal,
         Self::Nondeterministic,
         Self::Timeout,
     ];
@@ -42,6 +45,7 @@ impl Verdict {
             Self::Violated => "violated",
             Self::Stalled => "stalled",
             Self::Panicked => "panicked",
+            Self::Internal => "internal",
             Self::Nondeterministic => "nondeterministic",
             Self::Timeout => "timeout",
         }

@@ -215,6 +215,8 @@ fn bad_input_is_refused_with_place_and_remedy() {
     let bad = file(&directory, "bad.toml", bad);
     let key = "version = 1\nname = \"key\"\n[array]\nchilden = 3\nvote-threshold = 2\n";
     let key = file(&directory, "key.toml", key);
+    let clash = file(&directory, "clash.toml", CLASH);
+    let clash_0 = format!("{clash}:0");
     let taken = file(&directory, "taken", "");
     let inside_file = format!("{taken}/x");
     let nowhere = path_text(&directory.path().join("no/such/trace"));
@@ -226,6 +228,7 @@ fn bad_input_is_refused_with_place_and_remedy() {
         (&["run", &place], &["cannot read the scenario file", "directory"]),
         (&["run", &bad], &["bad.toml:5:18", "between 1 and the number of children, 3"]),
         (&["run", &key], &["key.toml:4:1", "childen", "children"]),
+        (&["run", &clash], &[&clash_0, "rule 'corrupt-0': the name is taken", "change the rule"]),
         (&["replay", "random-budget:x"], &["'x' in 'random-budget:x' is no seed", "17"]),
         (&["replay", "random-budget:18446744073709551616"], &["is no seed", "0 to 18446744"]),
         (&["run", "random-budget", "--seed", "-1"], &["'-1'", "a whole number from 0"]),
@@ -258,7 +261,7 @@ fn bad_input_is_refused_with_place_and_remedy() {
         .map(|entry| entry.expect("it can be read").file_name())
         .collect();
     left.sort();
-    assert_eq!(left, ["bad.toml", "key.toml", "taken"], "nothing else was written");
+    assert_eq!(left, ["bad.toml", "clash.toml", "key.toml", "taken"], "nothing else was written");
 }
 
 #[test]
@@ -279,3 +282,8 @@ fn a_full_disk_is_said() {
     let err = String::from_utf8(err).expect("text");
     assert!(err.contains("cannot write to standard output: no storage space"), "{err}");
 }
+
+/// A profile with a rule of the name of one that it draws.
+const CLASH: &str = "version = 1\nname = \"clash\"\n[array]\nchildren = 3\nvote-threshold = 2\n\
+    [[rule]]\nname = \"corrupt-0\"\non = [\"read\"]\nchild = 0\ndo = { fault = \"short\", bytes = 1 }\n\
+    [random]\nchildren = [3]\nrequests = 10\nbytes-max = \"2KiB\"\nfaults = [\"corrupt\"]\n";

@@ -8,7 +8,7 @@ use quorate_engine::{
     quorum::options::{Overlap, ReadPattern},
 };
 use quorate_faults::{rule, text::Size};
-use quorate_reports::{Colour, Run, Verdict, counted};
+use quorate_reports::{Colour, Run, Verdict, counted, summary::Summary};
 use serde::Serialize;
 
 /// How the options of a scenario can be unsafe, in a sentence each.
@@ -192,7 +192,18 @@ pub(super) fn verdict(verdict: Verdict, colour: Colour) -> String {
 
 /// The exit code that a verdict means.
 pub(super) fn exit_code(verdict: Verdict) -> u8 {
-    if verdict == Verdict::Held { exit::HELD } else { exit::VIOLATED }
+    match verdict {
+        Verdict::Held => exit::HELD,
+        Verdict::Internal => exit::INTERNAL,
+        _ => exit::VIOLATED,
+    }
+}
+
+/// The exit code that many runs mean: what is known of the array comes first.
+pub(super) fn exit_code_of(summary: &Summary) -> u8 {
+    let verdicts = summary.verdicts.iter().filter(|(_, runs)| **runs > 0);
+    let codes: Vec<u8> = verdicts.map(|(verdict, _)| exit_code(*verdict)).collect();
+    codes.into_iter().max().unwrap_or(exit::HELD)
 }
 
 /// A title.

@@ -2,6 +2,7 @@
 
 use crate::{fuzz::record::MergeError, load::LoadError};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
+use quorate_faults::check::PlanError;
 use quorate_reports::Colour;
 use std::{io, path::PathBuf};
 use thiserror::Error;
@@ -28,6 +29,10 @@ pub(super) enum CliError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Load(#[from] LoadError),
+    /// A profile whose own rules do not go with those that it draws.
+    #[error("'{token}' cannot be run: {source}")]
+    #[diagnostic(help("change the rule in the profile's file"))]
+    Plan { token: String, source: PlanError },
     /// Standard output does not take what is written.
     #[error("cannot write to standard output: {0}")]
     #[diagnostic(help("the result is incomplete: write it where there is room"))]

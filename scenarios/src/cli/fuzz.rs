@@ -50,17 +50,15 @@ pub(super) fn fuzz(args: &FuzzArgs, host: &mut Host<'_>) -> Result<u8, CliError>
         Format::Text => merge::text(&record, host.colour) + ending(ended),
     };
     host.out.write_all(text.as_bytes()).map_err(CliError::Output)?;
-    match (record.summary.all_held(), refused) {
-        (false, Some(error)) => {
-            // A failure outranks the file that it could not be saved in.
-            let text = error.render(host.err_colour);
-            host.err.write_all(text.as_bytes()).map_err(CliError::Output)?;
-            Ok(exit::VIOLATED)
-        }
-        (false, None) => Ok(exit::VIOLATED),
-        (true, _) if ended == Ended::Interrupted => Ok(exit::INTERRUPTED),
-        (true, _) => Ok(exit::HELD),
+    if let Some(error) = refused {
+        // A failure outranks the file that it could not be saved in.
+        let text = error.render(host.err_colour);
+        host.err.write_all(text.as_bytes()).map_err(CliError::Output)?;
     }
+    Ok(match describe::exit_code_of(&record.summary) {
+        exit::HELD if ended == Ended::Interrupted => exit::INTERRUPTED,
+        code => code,
+    })
 }
 
 fn plan(args: &FuzzArgs) -> Result<Fuzz, CliError> {

@@ -1,6 +1,6 @@
 //! `quorate merge`.
 
-use super::{Format, Host, MergeArgs, describe, error::CliError, exit, output::Pending};
+use super::{Format, Host, MergeArgs, describe, error::CliError, output::Pending};
 use crate::fuzz::{
     part,
     record::{Record, VERSION},
@@ -35,7 +35,7 @@ pub(super) fn merge(args: &MergeArgs, host: &mut Host<'_>) -> Result<u8, CliErro
         writeln!(host.err, "{word}: {missing}").map_err(CliError::Output)?;
     }
     host.out.write_all(text.as_bytes()).map_err(CliError::Output)?;
-    Ok(if record.summary.all_held() { exit::HELD } else { exit::VIOLATED })
+    Ok(describe::exit_code_of(&record.summary))
 }
 
 /// The record for people.

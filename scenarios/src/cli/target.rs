@@ -2,6 +2,7 @@
 
 use super::{error::CliError, values};
 use crate::{catalog, expand, fuzz::Source, load, model::Scenario};
+use quorate_faults::inject::Plan;
 use std::path::Path;
 
 /// A run that was asked for.
@@ -23,7 +24,12 @@ pub(super) fn resolve(token: &str, seed: Option<u64>) -> Result<Target, CliError
     let seed = given.unwrap_or(scenario.seed);
     let token =
         if given.is_some() || scenario.random.is_some() { format!("{name}:{seed}") } else { name };
-    Ok(Target { scenario: expand::expand(&scenario, seed), token })
+    let scenario = expand::expand(&scenario, seed);
+    // A profile draws rules beside those of its file, whose names may be taken.
+    match Plan::new(seed, scenario.rules.clone(), &scenario.groups, scenario.disks()) {
+        Ok(_) => Ok(Target { scenario, token }),
+        Err(source) => Err(CliError::Plan { token, source }),
+    }
 }
 
 /// The scenario of a name or of a file.

@@ -22,14 +22,16 @@ pub fn run(
     scratch: &mut Scratch,
     summary: Option<&mut Summary>,
 ) -> Run {
-    let ran = guard::catch(|| {
-        let finished = runner::run(scenario, engine, scratch).map_err(|error| error.to_string())?;
-        Ok::<Run, String>(oracle::judge(scenario, token, finished, summary))
-    });
-    match ran {
-        Ok(Ok(run)) => run,
-        Ok(Err(why)) | Err(why) => without_trace(scenario, token, Verdict::Panicked, why),
-    }
+    let failed = |verdict, why| without_trace(scenario, token, verdict, why);
+    let finished = match guard::catch(|| runner::run(scenario, engine, scratch)) {
+        Ok(Ok(finished)) => finished,
+        Ok(Err(error)) => return failed(Verdict::Internal, format!("nothing ran: {error}")),
+        Err(why) => return failed(Verdict::Panicked, why),
+    };
+    // What panics from here on says nothing about the array.
+    guard::catch(|| oracle::judge(scenario, token, finished, summary)).unwrap_or_else(|why| {
+        failed(Verdict::Internal, format!("the oracle panicked, not the array: {why}"))
+    })
 }
 
 /// Runs a concrete scenario in a thread of its own, and gives it so much time by the clock on the wall.

@@ -85,7 +85,7 @@ impl Worker {
         self.on_watch(Some(seed));
         let summary = Some(&mut chunk.summary);
         let mut run = attempt::run(&scenario, &token, engine, &mut self.scratch, summary);
-        if run.verdict == Verdict::Panicked {
+        if matches!(run.verdict, Verdict::Panicked | Verdict::Internal) {
             // Nobody knows in which state the panic left it.
             self.scratch = Scratch::default();
         }

@@ -1,11 +1,16 @@
 //! The fuzz driver itself: which failures it reports, and what it survives.
 
+use quorate_faults::text::Size;
 use quorate_reports::Verdict;
 use quorate_scenarios::{
-    fuzz::{self, BLOCK_SEEDS, Ended, Failed, Fuzz, Observer, OnFailure, Outcome, Shard, Source},
+    catalog,
+    fuzz::{
+        self, BLOCK_SEEDS, Ended, Failed, Fuzz, Observer, OnFailure, Outcome, Shard, Source,
+        attempt,
+    },
     load,
-    model::Scenario,
-    runner::{Engine, Opening, Parts},
+    model::{Media, Scenario},
+    runner::{Engine, Opening, Parts, Scratch},
 };
 use std::{
     future,
@@ -130,6 +135,26 @@ fn a_panic_is_a_verdict() {
     let failure = failure.expect("it is kept");
     assert_eq!(failure.token, "careless:5");
     assert!(failure.reason.contains("five is too much, at tests/src/cli/jobs.rs:"), "{failure:?}");
+}
+
+/// What the panic or the refusal of a run that was not read from a file comes to.
+#[track_caller]
+fn is_internal(scenario: &Scenario, said: &str) {
+    let run = attempt::run(scenario, "broken", None, &mut Scratch::default(), None);
+    assert_eq!(run.verdict, Verdict::Internal);
+    assert_eq!(run.violations[0].check, "internal");
+    assert!(run.violations[0].reason.contains(said), "{}", run.violations[0].reason);
+}
+
+#[test]
+fn what_the_program_gets_wrong_is_not_blamed_on_the_array() {
+    let mut unjudged = catalog::scenario("read-corrupt").expect("it is in the catalog");
+    // A file that says so is refused.
+    unjudged.expect.media = vec![Media { child: 9, offset: Size(0), bytes: Size(1), fill: 0 }];
+    is_internal(&unjudged, "the oracle panicked, not the array: index out of bounds");
+    let mut unplanned = catalog::scenario("rack-fails-together").expect("it is in the catalog");
+    unplanned.groups.clear();
+    is_internal(&unplanned, "nothing ran: rule 'power': child.group: there is no group");
 }
 
 #[test]
