@@ -44,7 +44,7 @@ pub fn render(card: &Card<'_>, colour: Colour) -> String {
     };
     for (word, value) in [
         ("verdict", verdict + &others),
-        ("seed", run.token.clone()),
+        ("run", run.token.clone()),
         ("commit", (*commit).into()),
         ("digest", run.trace.digest.to_string()),
     ] {
@@ -57,7 +57,7 @@ pub fn render(card: &Card<'_>, colour: Colour) -> String {
             text += &format!("{}\n", colour.paint(Tone::Strong, &line));
         }
     }
-    text += &format!("\n{}", timeline::excerpt(run, violation.and_then(|v| v.entry), colour));
+    text += &format!("\n{}", timeline::excerpt(run, violation, colour));
     text += "\n";
     let lines: Vec<_> = options.lines().collect();
     for line in lines.iter().take(OPTIONS_MAX) {
@@ -80,4 +80,4 @@ fn first(run: &Run) -> Option<&Violation> {
 const WORD_WIDTH: usize = "verdict".len();
 const GAP: usize = 2;
 const WIDTH: usize = 96;
-const OPTIONS_MAX: usize = 12;
+const OPTIONS_MAX: usize = 10;

@@ -16,7 +16,7 @@
 use crate::{
     colour::{Colour, Tone},
     run::{Run, Verdict, Violation},
-    trace::RequestId,
+    trace::{RequestId, What},
     words,
 };
 use rows::{Cell, Children, Layout, Row};
@@ -47,33 +47,65 @@ pub fn render(run: &Run, colour: Colour) -> String {
     text(lines)
 }
 
-/// The rows around an entry of the trace, under the names of the lanes.
+/// The rows that show a violation, under the names of the lanes: those of its request before all
+/// others, then those around it.
 ///
-/// Without an entry it is the end of the run, and what was left open.
+/// Without an entry it is the end of the request or of the run, and what was left open.
 #[must_use]
-pub fn excerpt(run: &Run, entry: Option<usize>, colour: Colour) -> String {
+pub fn excerpt(run: &Run, violation: Option<&Violation>, colour: Colour) -> String {
     let layout = Layout::of(run);
-    let rows = &layout.rows;
-    let at = entry.and_then(|entry| rows.iter().position(|row| row.entries.contains(&entry)));
-    let at = at.unwrap_or(rows.len().saturating_sub(1));
-    let first = at.saturating_sub(EXCERPT_BEFORE);
-    let end = rows.len().min(at + 1 + EXCERPT_AFTER);
+    let rows: Vec<Row> = chosen(run, &layout.rows, violation)
+        .into_iter()
+        .map(|at| layout.rows[at].clone())
+        .collect();
     let mut lines = Vec::new();
-    let skipped = |rows: &[Row]| rows.iter().map(|row| row.entries.len() as u64).sum::<u64>();
-    let more = |count, which| words::counted(count, "entry", "entries") + which;
-    if first > 0 {
-        let before = format!("… {} …", more(skipped(&rows[..first]), " before"));
-        lines.push(colour.paint(Tone::Faint, &before));
-    }
-    Table::of(run, &rows[first..end], colour).write(Violated::Named, &mut lines);
-    if end < rows.len() {
-        let after = format!("… {} …", more(skipped(&rows[end..]), " after"));
-        lines.push(colour.paint(Tone::Faint, &after));
-    }
-    if entry.is_none() {
+    let first = rows.first().map_or(0, |row| row.entries.start);
+    lines.extend(skipped(0..first, " before", colour));
+    Table::of(run, &rows, colour).write(Violated::Named, &mut lines);
+    let end = rows.last().map_or(0, |row| row.entries.end);
+    lines.extend(skipped(end..run.trace.entries.len(), " after", colour));
+    if violation.is_none_or(|violation| violation.entry.is_none()) {
         lines.extend(left_open(run, &layout, colour));
     }
     text(lines)
+}
+
+/// The rows of an excerpt, by importance as far as there is room, and then in order.
+fn chosen(run: &Run, rows: &[Row], violation: Option<&Violation>) -> BTreeSet<usize> {
+    let request = violation.and_then(|violation| violation.request);
+    let has = |row: usize, which: &dyn Fn(&What) -> bool| {
+        let entries = &run.trace.entries[rows[row].entries.clone()];
+        entries.iter().any(|e| request.is_some() && e.request == request && which(&e.what))
+    };
+    let own: Vec<usize> = (0..rows.len()).filter(|&row| has(row, &|_| true)).collect();
+    let shown = |entry| rows.iter().position(|row| row.entries.contains(&entry));
+    let place = violation.and_then(|violation| shown(violation.entry?));
+    let at = place.or(own.last().copied()).unwrap_or(rows.len().saturating_sub(1));
+    let is_cause = |what: &What| matches!(what, What::Injected { .. } | What::Event(_));
+    let causes = own.iter().copied().filter(|&row| has(row, &is_cause));
+    let nearest = |mut rows: Vec<usize>| {
+        rows.sort_by_key(|row| row.abs_diff(at));
+        rows
+    };
+    let around = at.saturating_sub(EXCERPT_BEFORE)..rows.len().min(at + 1 + EXCERPT_AFTER);
+    let wanted = [at].into_iter().chain(own.first().copied()).chain(causes);
+    let wanted = wanted.chain(nearest(own.clone())).chain(nearest(around.collect()));
+    let mut chosen = BTreeSet::new();
+    let mut room = EXCERPT_LINES;
+    for row in wanted.filter(|row| *row < rows.len()) {
+        let depth = rows[row].lanes.iter().map(Vec::len).max().unwrap_or(0).max(1);
+        if depth <= room && chosen.insert(row) {
+            room -= depth;
+        }
+    }
+    chosen
+}
+
+/// How many entries are left out, if any.
+fn skipped(entries: Range<usize>, which: &str, colour: Colour) -> Option<String> {
+    let count = words::counted(entries.len() as u64, "entry", "entries");
+    let text = colour.paint(Tone::Faint, &format!("… {count}{which} …"));
+    (!entries.is_empty()).then_some(text)
 }
 
 fn header(run: &Run, colour: Colour) -> Vec<String> {
@@ -185,7 +217,11 @@ impl<'a> Table<'a> {
             let same_time = last.is_some_and(|last| last.at == row.at);
             // What a scenario does before a request belongs to it.
             let together = last.is_some_and(|last| last.across.is_some()) && same_time;
-            if row.after_idle && last.is_some() && !together {
+            let left_out = last.map_or(0..0, |last| last.entries.end..row.entries.start);
+            let gap = skipped(left_out, " left out", self.colour);
+            let follows = gap.is_none();
+            lines.extend(gap.map(|gap| " ".repeat(self.time + GAP) + &gap));
+            if row.after_idle && last.is_some() && !together && follows {
                 lines.push(String::new());
             }
             let time = if same_time { String::new() } else { words::thousands(row.at) };
@@ -283,3 +319,5 @@ const TIME_WIDTH_MIN: usize = 5;
 const REASON_WIDTH: usize = 88;
 const EXCERPT_BEFORE: usize = 6;
 const EXCERPT_AFTER: usize = 3;
+/// How many lines of rows an excerpt has at most.
+const EXCERPT_LINES: usize = 14;

@@ -7,7 +7,7 @@ use quorate_reports::{
     json, summary, timeline,
     trace::Payload,
 };
-use story::{Story, good, made_up, nine, three_requests, unfinished, wrong_winner};
+use story::{Story, good, interleaved, made_up, nine, three_requests, unfinished, wrong_winner};
 
 mod digest;
 mod events;
@@ -110,6 +110,13 @@ fn card_fits_one_screen() {
 }
 
 #[test]
+fn card_shows_the_requests_own_entries_before_others() {
+    let text = card::render(&card_of(&interleaved()), Colour::Off);
+    assert!(text.lines().count() <= 40);
+    check("card_interleaved", &text);
+}
+
+#[test]
 fn card_without_a_violation_is_of_its_verdict() {
     let run = unfinished();
     assert_eq!(card::class(&run), "stalled");
@@ -126,7 +133,7 @@ fn card_cuts_what_does_not_fit() {
     let text = card::render(&Card { options: &options, ..card_of(&run) }, Colour::Off);
     assert_eq!(card::class(&run), "first");
     assert!(text.contains("violated, and 1 more violation\n"));
-    assert!(text.contains("… 18 lines more\n"));
+    assert!(text.contains("… 20 lines more\n"));
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub(super) fn file_text(failed: &Failed, path: &str) -> String {
     let mut text = String::from("# A failure that `quorate fuzz` has found.\n#\n");
     for (word, value) in [
         ("class", failed.class()),
-        ("seed", token),
+        ("run", token),
         ("commit", COMMIT),
         ("verdict", run.verdict.word()),
         ("digest", &run.trace.digest.to_string()),

@@ -132,7 +132,7 @@ fn a_failure_is_saved_and_replays() {
     let files = fs::read_dir(&output).expect("it was made");
     assert_eq!(files.count(), 1, "one of each class");
     let text = fs::read_to_string(&saved).expect("it was saved");
-    for (word, value) in [("class", "expectations"), ("verdict", "violated"), ("seed", &wrong)] {
+    for (word, value) in [("class", "expectations"), ("verdict", "violated"), ("run", &wrong)] {
         assert!(text.contains(&format!("# {word:<8} {value}")), "{text}");
     }
     let digest = text.lines().find_map(|line| line.strip_prefix("# digest   "));

@@ -201,6 +201,42 @@ pub(crate) fn wrong_winner() -> Run {
     run
 }
 
+/// A corrupt child wins over one that is too slow, while another client keeps the array busy.
+pub(crate) fn interleaved() -> Run {
+    let mut s = Story::of(3);
+    let read = (0, 0);
+    s.at(0, Some(read), What::Invoke(GuestOp::Read { offset: 0, bytes: 1024 }));
+    for child in 0..3 {
+        s.submit(0, read, child, (OpKind::Read, 0, 1024));
+        if child == 1 {
+            s.fault(0, read, 1, firing("rot", "corrupt", None));
+        }
+    }
+    for (child, version) in [(0, good()), (1, rotten()), (2, good())] {
+        s.reply(10, read, child, data(&version));
+    }
+    for step in 0..20 {
+        let (other, at) = ((1, step), 20 + 10 * u64::from(step));
+        s.at(at, Some(other), What::Invoke(GuestOp::Flush));
+        for child in 0..3 {
+            s.submit(at, other, child, (OpKind::Flush, 0, 0));
+        }
+        for child in 0..3 {
+            s.reply(at + 5, other, child, Answer::Done(Ok(())));
+        }
+        s.at(at + 5, Some(other), What::Complete(Outcome::Done(Ok(()))));
+    }
+    s.at(900, Some(read), What::Complete(Outcome::Data(Ok(rotten()))));
+    let mut run = s.finish("interleaved", Verdict::Violated);
+    run.violations.push(Violation {
+        check: "winner",
+        request: Some(RequestId { client: 0, step: 0 }),
+        entry: Some(run.trace.entries.len() - 1),
+        reason: "the guest got version B, which 1 of 3 children answered".into(),
+    });
+    run
+}
+
 /// The guest gets data that no child answered with.
 pub(crate) fn made_up() -> Run {
     let mut s = Story::of(1);
