@@ -25,4 +25,4 @@ mod words;
 pub use colour::Colour;
 pub use run::{Run, Verdict, Violation};
 pub use trace::{Answer, Digest, Entry, GuestOp, Outcome, Recorder, RequestId, Trace, What};
-pub use words::{counted, thousands, wrap};
+pub use words::{counted, flags, range, size, thousands, wrap};

@@ -77,19 +77,22 @@ pub(crate) fn errno(errno: Errno) -> String {
 }
 
 /// The flags that are set.
-pub(crate) fn flags(flags: Flags) -> Vec<&'static str> {
+#[must_use]
+pub fn flags(flags: Flags) -> Vec<&'static str> {
     let Flags { fua, may_unmap, no_fallback } = flags;
     let named = [(fua, "fua"), (may_unmap, "may-unmap"), (no_fallback, "no-fallback")];
     named.into_iter().filter_map(|(set, name)| set.then_some(name)).collect()
 }
 
 /// `4K+512`: offset and bytes.
-pub(crate) fn range(offset: u64, bytes: u64) -> String {
+#[must_use]
+pub fn range(offset: u64, bytes: u64) -> String {
     format!("{}+{}", size(offset), size(bytes))
 }
 
 /// Bytes, with K, M or G where that is exact.
-pub(crate) fn size(bytes: u64) -> String {
+#[must_use]
+pub fn size(bytes: u64) -> String {
     let units = [(30, "G"), (20, "M"), (10, "K")];
     let exact = units.iter().find(|(shift, _)| bytes >> shift << shift == bytes && bytes > 0);
     exact.map_or_else(|| bytes.to_string(), |(shift, unit)| format!("{}{unit}", bytes >> shift))

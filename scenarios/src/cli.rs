@@ -34,6 +34,7 @@ mod run;
 mod target;
 mod trace;
 mod values;
+mod workload;
 
 /// The exit codes.
 pub mod exit {

@@ -19,7 +19,7 @@ mod random;
 mod step;
 mod words;
 
-pub use random::{FaultFamily, Promises, Random, ThresholdChoice};
+pub use random::{FaultFamily, Mix, Promises, Random, ThresholdChoice};
 pub use step::{Action, Awaited, Expected, Payload, Request, Selection};
 pub use words::EventLine;
 

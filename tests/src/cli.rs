@@ -160,7 +160,44 @@ fn explain_says_what_why_and_how_it_ends() {
     for part in [
         "Covers rule 2, iotest 081.",
         "array   3 children, vote-threshold 2, read-pattern quorum",
+        "client  0: write 0+10K of 0x32 → ok; corrupt c1 0+10K with 0x42; read 0+10K → ok, 0x32, \
+         bad c1\n        read 0+20\n",
         "It ends: held, with 1 event:\n  bad c1 read 0+20\n",
+    ] {
+        assert!(text.contains(part), "'{part}' in\n{text}");
+    }
+    assert!(text.lines().all(|line| line.chars().count() <= 100));
+}
+
+#[test]
+fn explain_says_of_a_profile_what_it_draws() {
+    let text = quorate(&["explain", "random-any"]).out;
+    let found = text.find("disks ").expect("it says what the disks are");
+    let rest = &text[found..];
+    for part in [
+        "disks   64KiB each\n\
+         random  1, 2, 3, 4, 5 or 6 children, vote-threshold anything from 1 to all of them\n",
+        "read-pattern quorum (2 in 3) or fifo (1 in 3), rewrite-corrupted off or on, overlap\n",
+        "40 requests of up to 4KiB by 4 clients: 8 read : 7 write : 1 fua : 2 zeroes",
+        "faults at 1:8 of operations: fail, fail-flush,",
+        "It ends with seed 0: held",
+    ] {
+        assert!(rest.contains(part), "'{part}' in\n{text}");
+    }
+    // The array of the file, of which a profile says nothing.
+    assert!(!text.contains("array   "), "{text}");
+    let fixed = quorate(&["explain", "random-blkverify"]).out;
+    assert!(fixed.contains("array   blkverify\n"), "{fixed}");
+}
+
+#[test]
+fn explain_shows_what_a_seed_draws() {
+    let text = quorate(&["explain", "random-any:3"]).out;
+    for part in [
+        "random-any:3: Random requests",
+        "array   2 children, vote-threshold 2, read-pattern quorum, overlap serialise",
+        "client  0: flush; read 36K+512; flush; write 45K+3K fua;",
+        "It ends: held",
     ] {
         assert!(text.contains(part), "'{part}' in\n{text}");
     }

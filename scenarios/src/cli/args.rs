@@ -191,8 +191,8 @@ pub(super) struct TraceArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// A name from `quorate list`, or a scenario file.
-    #[arg(value_name = "NAME|FILE")]
+    /// A name from `quorate list`, a seed (profile:number), or a scenario file.
+    #[arg(value_name = "NAME|SEED|FILE")]
     pub(super) scenario: String,
 }
 

@@ -1,19 +1,23 @@
 //! Scenarios and runs in words.
 
 use super::exit;
-use crate::model::{Action, Children, Promises, Random, Scenario};
+use crate::model::{Children, Scenario};
 use anstyle::{AnsiColor, Style};
 use quorate_engine::{
     QuorumOptions,
     quorum::options::{Overlap, ReadPattern},
 };
 use quorate_faults::{rule, text::Size};
-use quorate_reports::{Colour, Run, Verdict, counted, summary::Summary};
+use quorate_reports::{Colour, Run, Verdict, counted, summary::Summary, wrap};
 use serde::Serialize;
 
 /// How the options of a scenario can be unsafe, in a sentence each.
 pub(super) fn warnings(scenario: &Scenario) -> Vec<String> {
     let array = &scenario.array;
+    if scenario.random.is_some() {
+        // Its array is not the one that runs.
+        return Vec::new();
+    }
     let mut options = QuorumOptions::builder("q", array.vote_threshold)
         .read_pattern(array.read_pattern)
         .read_only(array.read_only);
@@ -27,43 +31,67 @@ pub(super) fn warnings(scenario: &Scenario) -> Vec<String> {
 
 /// The options of the array and of the run, expanded, in lines.
 pub(super) fn options(scenario: &Scenario) -> String {
-    let mut lines = vec![line("array", array(scenario)), line("disks", disks(scenario))];
+    let mut lines = Vec::new();
+    let array = array(scenario);
+    if !array.is_empty() {
+        lines.push(line("array", array));
+    }
+    lines.push(line("disks", disks(scenario)));
     lines.extend(scenario.rules.iter().map(|rule| line("fault", fault(rule))));
     lines.concat()
 }
 
-fn line(word: &str, text: String) -> String {
-    format!("{word:<WORD_WIDTH$}  {text}\n")
+/// A word and what belongs to it.
+pub(super) fn line(word: &str, text: String) -> String {
+    let mut word = word;
+    let mut lines = String::new();
+    for line in wrap(&text, WIDTH - WORD_WIDTH - GAP) {
+        lines += &format!("{word:<WORD_WIDTH$}{:GAP$}{line}\n", "");
+        word = "";
+    }
+    lines
+}
+
+/// The word for a pattern.
+pub(super) fn pattern(pattern: ReadPattern) -> &'static str {
+    match pattern {
+        ReadPattern::Quorum => "quorum",
+        ReadPattern::Fifo => "fifo",
+    }
+}
+
+/// The word for what overlapping requests do.
+pub(super) fn overlap(overlap: Overlap) -> &'static str {
+    match overlap {
+        Overlap::Serialise => "serialise",
+        Overlap::Qemu => "qemu",
+    }
 }
 
 fn array(scenario: &Scenario) -> String {
     let array = &scenario.array;
-    let who = match &array.children {
-        Children::Count(count) => counted(u64::from(*count), "child", "children"),
-        Children::Named(names) => format!("children {}", names.join(" ")),
-    };
-    let pattern = match array.read_pattern {
-        ReadPattern::Quorum => "quorum",
-        ReadPattern::Fifo => "fifo",
-    };
-    let overlap = match array.overlap {
-        Overlap::Serialise => "serialise",
-        Overlap::Qemu => "qemu",
-    };
-    let mut text = format!(
-        "{who}, vote-threshold {}, read-pattern {pattern}, overlap {overlap}",
-        array.vote_threshold
-    );
+    let mut parts = Vec::new();
+    // Of a profile's array only this much is not drawn.
+    if scenario.random.is_none() {
+        parts.push(match &array.children {
+            Children::Count(count) => counted(u64::from(*count), "child", "children"),
+            Children::Named(names) => format!("children {}", names.join(" ")),
+        });
+        parts.push(format!("vote-threshold {}", array.vote_threshold));
+        parts.push(format!("read-pattern {}", pattern(array.read_pattern)));
+        parts.push(format!("overlap {}", overlap(array.overlap)));
+    }
     for (on, word) in [
-        (array.rewrite_corrupted, "rewrite-corrupted"),
+        (array.rewrite_corrupted && scenario.random.is_none(), "rewrite-corrupted"),
         (array.blkverify, "blkverify"),
         (array.read_only, "read-only"),
         (array.throttle, "throttled events"),
     ] {
         if on {
-            text += &format!(", {word}");
+            parts.push(word.into());
         }
     }
+    let mut text = parts.join(", ");
     for inner in &array.inner {
         let (name, children) = (&inner.name, inner.children.join(" "));
         text += &format!("; {name} is an array of {children}, {} agree", inner.vote_threshold);
@@ -92,6 +120,11 @@ fn disks(scenario: &Scenario) -> String {
         }
         text
     };
+    if scenario.random.is_some() {
+        let own =
+            scenario.child.keys().map(|number| format!("; c{0} {1}", number.0, one(number.0)));
+        return format!("{} each{}", one(u32::MAX), own.collect::<String>());
+    }
     let all: Vec<String> = (0..scenario.disks()).map(one).collect();
     match all.first() {
         None => "none".into(),
@@ -127,49 +160,8 @@ fn inline(value: &impl Serialize) -> String {
     toml::Value::try_from(value).expect("rules can be written").to_string()
 }
 
-/// What the clients do, in lines.
-pub(super) fn clients(scenario: &Scenario) -> String {
-    if let Some(random) = &scenario.random {
-        return profile(random, scenario.expect.promises);
-    }
-    let mut text = String::new();
-    for (number, steps) in scenario.scripts().enumerate().filter(|(_, steps)| !steps.is_empty()) {
-        let verbs: Vec<String> = steps.iter().take(STEPS_MAX).map(verb).collect();
-        let more = steps.len().saturating_sub(STEPS_MAX);
-        let more = if more == 0 { String::new() } else { format!(" … and {more} more") };
-        text += &line("client", format!("{number}: {}{more}", verbs.join(", ")));
-    }
-    text
-}
-
-fn verb(action: &Action) -> String {
-    let table = toml::Value::try_from(action).expect("steps can be written");
-    table.get("do").and_then(toml::Value::as_str).unwrap_or("step").into()
-}
-
-fn profile(random: &Random, promises: Promises) -> String {
-    let list = |values: &[String]| values.join(" or ");
-    let children: Vec<String> = random.children.iter().map(u32::to_string).collect();
-    let requests = counted(u64::from(random.requests), "request", "requests");
-    let clients = counted(u64::from(random.clients), "client", "clients");
-    let most = random.bytes_max;
-    let mut text = line("random", format!("{} children", list(&children)));
-    text += &line("", format!("{requests} of up to {most} by {clients}"));
-    if !random.faults.is_empty() {
-        let families: Vec<String> = random.faults.iter().map(word).collect();
-        text += &line("", format!("faults at {}: {}", random.rate, families.join(", ")));
-    }
-    text += &line(
-        "",
-        match promises {
-            Promises::Correct => "few enough for every read to be right".into(),
-            Promises::Conforming => "of any child: reads may be wrong, as the rules say".into(),
-        },
-    );
-    text
-}
-
-fn word(value: &impl Serialize) -> String {
+/// The word by which a scenario file names it.
+pub(super) fn word(value: &impl Serialize) -> String {
     inline(value).trim_matches('"').into()
 }
 
@@ -229,5 +221,6 @@ pub(super) fn json(value: &impl Serialize) -> String {
     text.expect("keys are strings, and nothing fails to be written") + "\n"
 }
 
+const WIDTH: usize = 96;
+const GAP: usize = 2;
 const WORD_WIDTH: usize = "client".len();
-const STEPS_MAX: usize = 12;

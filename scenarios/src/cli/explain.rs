@@ -1,13 +1,21 @@
 //! `quorate explain`.
 
-use super::{ExplainArgs, Host, describe, error::CliError, exit, target};
-use crate::{expand, fuzz::attempt};
+use super::{ExplainArgs, Host, describe, error::CliError, exit, target, workload};
+use crate::fuzz::attempt;
 use quorate_reports::{Run, What, counted, qapi, wrap};
 use std::time::Duration;
 
 pub(super) fn explain(args: &ExplainArgs, host: &mut Host<'_>) -> Result<u8, CliError> {
-    let scenario = target::source(&args.scenario)?.scenario;
-    let mut text = describe::strong(&scenario.name, host.colour);
+    let (name, seed) = target::split(&args.scenario)?;
+    let target::Target { scenario: concrete, token } = target::resolve(&args.scenario, None)?;
+    // A seed asks for what it draws.
+    let (scenario, title) = match seed {
+        Some(_) => (concrete.clone(), token.clone()),
+        None => {
+            target::source(name).map(|source| (source.scenario.clone(), source.scenario.name))?
+        }
+    };
+    let mut text = describe::strong(&title, host.colour);
     if !scenario.title.is_empty() {
         text += &format!(": {}", scenario.title);
     }
@@ -23,13 +31,16 @@ pub(super) fn explain(args: &ExplainArgs, host: &mut Host<'_>) -> Result<u8, Cli
         text += &(wrap(paragraph, WIDTH).join("\n") + "\n\n");
     }
     text += &describe::options(&scenario);
-    text += &describe::clients(&scenario);
+    text += &match &scenario.random {
+        Some(random) => workload::profile(random, scenario.expect.promises),
+        None => workload::clients(&scenario),
+    };
     for warning in describe::warnings(&scenario) {
         text += &format!("\n{}\n", wrap(&format!("Not safe: {warning}."), WIDTH).join("\n"));
     }
-    let seed = scenario.seed;
-    let run = attempt::run_within(&expand::expand(&scenario, seed), &args.scenario, None, PATIENCE);
-    let from = scenario.random.as_ref().map(|_| format!(" with seed {seed}")).unwrap_or_default();
+    let run = attempt::run_within(&concrete, &token, None, PATIENCE);
+    let from = scenario.random.as_ref().map(|_| format!(" with seed {}", concrete.seed));
+    let from = from.unwrap_or_default();
     text += &format!("\nIt ends{from}: {}", describe::verdict(run.verdict, host.colour));
     text += &ending(&run);
     host.out.write_all(text.as_bytes()).map_err(CliError::Output)?;

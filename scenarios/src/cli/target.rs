@@ -43,7 +43,7 @@ pub(super) fn source(name: &str) -> Result<Source, CliError> {
 }
 
 /// Before and behind the last colon, if there is a seed to be.
-fn split(token: &str) -> Result<(&str, Option<u64>), CliError> {
+pub(super) fn split(token: &str) -> Result<(&str, Option<u64>), CliError> {
     if catalog::text(token).is_some() || Path::new(token).is_file() {
         return Ok((token, None));
     }
