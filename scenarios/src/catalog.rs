@@ -3,6 +3,10 @@
 use crate::{load, model::Scenario};
 use include_dir::{Dir, include_dir};
 
+mod covers;
+
+pub use covers::meaning;
+
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/catalog");
 
 /// The names of all scenarios, in order.

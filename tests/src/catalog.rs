@@ -48,6 +48,15 @@ fn a_seed_that_comes_from_the_commit_holds() {
 }
 
 #[test]
+fn explain_knows_every_word_of_covers() {
+    for scenario in catalog::all() {
+        for word in &scenario.covers {
+            assert!(catalog::meaning(word).is_some(), "'{word}' of '{}'", scenario.name);
+        }
+    }
+}
+
+#[test]
 fn every_file_is_named_as_its_scenario_and_tells_its_story() {
     for scenario in catalog::all() {
         let name = &scenario.name;

@@ -158,7 +158,8 @@ fn an_array_that_cannot_be_safe_is_warned_of() {
 fn explain_says_what_why_and_how_it_ends() {
     let text = quorate(&["explain", "read-corrupt"]).out;
     for part in [
-        "Covers rule 2, iotest 081.",
+        "Covers rule 2: the order in which the losers of a vote are reported.\n\
+         Covers iotest 081: QEMU's test of the quorum driver.\n",
         "array   3 children, vote-threshold 2, read-pattern quorum",
         "client  0: write 0+10K of 0x32 → ok; corrupt c1 0+10K with 0x42; read 0+10K → ok, 0x32, \
          bad c1\n        read 0+20\n",

@@ -1,7 +1,7 @@
 //! `quorate explain`.
 
 use super::{ExplainArgs, Host, describe, error::CliError, exit, target, workload};
-use crate::fuzz::attempt;
+use crate::{catalog, fuzz::attempt};
 use quorate_reports::{Run, What, counted, qapi, wrap};
 use std::time::Duration;
 
@@ -23,8 +23,9 @@ pub(super) fn explain(args: &ExplainArgs, host: &mut Host<'_>) -> Result<u8, Cli
     if scenario.hazard {
         text += "A hazard: it pins what is dangerous by design.\n";
     }
-    if !scenario.covers.is_empty() {
-        text += &format!("Covers {}.\n", scenario.covers.join(", "));
+    for word in &scenario.covers {
+        let meaning = catalog::meaning(word).map(|meaning| format!(": {meaning}"));
+        text += &format!("Covers {word}{}.\n", meaning.unwrap_or_default());
     }
     text.push('\n');
     for paragraph in scenario.explain.split("\n\n").filter(|p| !p.trim().is_empty()) {
