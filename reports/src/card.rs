@@ -17,6 +17,17 @@ pub struct Card<'a> {
     pub options: &'a str,
     /// The command that replays it.
     pub replay: &'a str,
+    /// Whether the entries that show it are part of the card.
+    pub excerpt: Excerpt,
+}
+
+/// Whether a card shows the entries that matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Excerpt {
+    /// It does.
+    Shown,
+    /// The whole timeline stands above it.
+    LeftOut,
 }
 
 /// What a failed run is filed under: its first failed check, or else its verdict.
@@ -28,7 +39,7 @@ pub fn class(run: &Run) -> &str {
 /// The card.
 #[must_use]
 pub fn render(card: &Card<'_>, colour: Colour) -> String {
-    let Card { run, commit, options, replay } = card;
+    let Card { run, commit, options, replay, excerpt } = card;
     let violation = first(run);
     let mut text = format!(
         "{}  {}\n",
@@ -57,7 +68,9 @@ pub fn render(card: &Card<'_>, colour: Colour) -> String {
             text += &format!("{}\n", colour.paint(Tone::Strong, &line));
         }
     }
-    text += &format!("\n{}", timeline::excerpt(run, violation, colour));
+    if *excerpt == Excerpt::Shown {
+        text += &format!("\n{}", timeline::excerpt(run, violation, colour));
+    }
     text += "\n";
     let lines: Vec<_> = options.lines().collect();
     for line in lines.iter().take(OPTIONS_MAX) {

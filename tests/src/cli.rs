@@ -131,7 +131,10 @@ fn what_does_not_hold_is_a_card_and_exit_code_100() {
 
     let replay = quorate(&["replay", &wrong]);
     assert_eq!(replay.code, exit::VIOLATED);
-    assert!(replay.out.ends_with(&run.out), "the timeline, then what run says");
+    assert_eq!(replay.out.matches("µs  guest").count(), 1, "the timeline, and no excerpt of it");
+    assert_eq!(replay.out.matches("Byte 0 of the data is 0x32").count(), 2, "beside it, and below");
+    let below = run.out.rsplit_once("array   3 children").expect("the card has the options").1;
+    assert!(replay.out.ends_with(below), "{}", replay.out);
     assert!(replay.out.starts_with("wrong  "), "{}", replay.out);
 
     let json = quorate(&["run", &wrong, "--format", "json"]).json();

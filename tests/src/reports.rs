@@ -3,7 +3,7 @@
 use insta::{assert_snapshot, with_settings};
 use quorate_reports::{
     Colour, Run, Verdict, Violation,
-    card::{self, Card},
+    card::{self, Card, Excerpt},
     json, summary, timeline,
     trace::Payload,
 };
@@ -99,6 +99,7 @@ fn card_of(run: &Run) -> Card<'_> {
         commit: "6f59ab4",
         options: "[array]\nchildren = 3\nvote-threshold = 2\nread-pattern = \"quorum\"",
         replay: "quorate replay smoke:42",
+        excerpt: Excerpt::Shown,
     }
 }
 

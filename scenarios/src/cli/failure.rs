@@ -1,10 +1,10 @@
 //! A failure as people see it and as a file keeps it.
 
-use super::{COMMIT, describe};
+use super::{COMMIT, Host, describe};
 use crate::{fuzz::Failed, load, model::Scenario};
 use quorate_reports::{
     Colour, Run,
-    card::{self, Card},
+    card::{self, Card, Excerpt},
     wrap,
 };
 
@@ -16,9 +16,30 @@ pub(super) fn card(
     replay: &str,
     colour: Colour,
 ) -> String {
+    card_with(Excerpt::Shown, run, scenario, program, replay, colour)
+}
+
+/// The failure card below the whole timeline.
+pub(super) fn card_below_timeline(
+    run: &Run,
+    scenario: &Scenario,
+    host: &Host<'_>,
+    replay: &str,
+) -> String {
+    card_with(Excerpt::LeftOut, run, scenario, &host.program, replay, host.colour)
+}
+
+fn card_with(
+    excerpt: Excerpt,
+    run: &Run,
+    scenario: &Scenario,
+    program: &str,
+    replay: &str,
+    colour: Colour,
+) -> String {
     let options = describe::options(scenario);
     let replay = format!("{} replay {}", quoted(program), quoted(replay));
-    let card = Card { run, commit: COMMIT, options: &options, replay: &replay };
+    let card = Card { run, commit: COMMIT, options: &options, replay: &replay, excerpt };
     card::render(&card, colour)
 }
 

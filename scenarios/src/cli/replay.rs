@@ -12,7 +12,7 @@ pub(super) fn replay(args: &ReplayArgs, host: &mut Host<'_>) -> Result<u8, CliEr
     if run.verdict != Verdict::Held {
         text += &timeline::render(&run, host.colour);
         text.push('\n');
-        text += &failure::card(&run, &scenario, &host.program, &token, host.colour);
+        text += &failure::card_below_timeline(&run, &scenario, host, &token);
         text.push('\n');
     }
     text += &describe::verdict_line(&run, host.colour);
