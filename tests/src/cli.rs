@@ -257,6 +257,8 @@ fn bad_input_is_refused_with_place_and_remedy() {
     let key = "version = 1\nname = \"key\"\n[array]\nchilden = 3\nvote-threshold = 2\n";
     let key = file(&directory, "key.toml", key);
     let clash = file(&directory, "clash.toml", CLASH);
+    let latin = path_text(&directory.path().join("latin.toml"));
+    fs::write(&latin, b"name = \"caf\xe9\"").expect("a temporary directory takes files");
     let clash_0 = format!("{clash}:0");
     let taken = file(&directory, "taken", "");
     let inside_file = format!("{taken}/x");
@@ -269,6 +271,16 @@ fn bad_input_is_refused_with_place_and_remedy() {
         (&["run", &place], &["cannot read the scenario file", "directory"]),
         (&["run", &bad], &["bad.toml:5:18", "between 1 and the number of children, 3"]),
         (&["run", &key], &["key.toml:4:1", "childen", "children"]),
+        (
+            &["replay", "4711"],
+            &["'4711' is a seed, but of which", "write profile:4711", "random-any"],
+        ),
+        (&["replay", "nosuch:5"], &["no scenario 'nosuch'", "take a seed, are random-any, "]),
+        (&["run", &latin], &["not UTF-8 text", "save it in the encoding UTF-8"]),
+        (&["fuzz", "--time", "0s"], &["'0s'", "must be above zero", "60s"]),
+        (&["run", "read-corrupt", "--watchdog", "0s"], &["'0s'", "must be above zero"]),
+        (&["fuzz", "--max-failures", "0"], &["'0'", "must be above zero", "such as 100"]),
+        (&["fuzz", "--max-failures", "x"], &["'x'", "a whole number from 1"]),
         (&["run", &clash], &[&clash_0, "rule 'corrupt-0': the name is taken", "change the rule"]),
         (&["replay", "random-budget:x"], &["'x' in 'random-budget:x' is no seed", "17"]),
         (&["replay", "random-budget:18446744073709551616"], &["is no seed", "0 to 18446744"]),
@@ -302,7 +314,11 @@ fn bad_input_is_refused_with_place_and_remedy() {
         .map(|entry| entry.expect("it can be read").file_name())
         .collect();
     left.sort();
-    assert_eq!(left, ["bad.toml", "clash.toml", "key.toml", "taken"], "nothing else was written");
+    assert_eq!(
+        left,
+        ["bad.toml", "clash.toml", "key.toml", "latin.toml", "taken"],
+        "nothing else was written"
+    );
 }
 
 #[test]

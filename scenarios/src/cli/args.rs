@@ -4,7 +4,7 @@ use super::values;
 use crate::fuzz::Shard;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use std::{path::PathBuf, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 /// Runs scenarios of a replicated block array in simulation, with faults, and judges every run.
 ///
@@ -136,8 +136,8 @@ pub(super) struct FuzzArgs {
     #[arg(long)]
     pub(super) keep_going: bool,
     /// Stop once so many failures are kept.
-    #[arg(long, value_name = "M", default_value = "100")]
-    pub(super) max_failures: std::num::NonZeroU32,
+    #[arg(long, value_name = "M", default_value = "100", value_parser = values::count)]
+    pub(super) max_failures: NonZeroU32,
     /// By the clock on the wall, how long one run may take.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = values::time)]
     pub(super) watchdog: Duration,

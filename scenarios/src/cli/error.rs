@@ -17,6 +17,12 @@ pub(super) enum CliError {
         #[help]
         near: String,
     },
+    /// A seed without what it is a seed of.
+    #[error("'{seed}' is a seed, but of which profile?")]
+    #[diagnostic(help(
+        "write profile:{seed}, such as 'random-budget:{seed}'; the profiles are {profiles}"
+    ))]
+    OnlySeed { seed: u64, profiles: String },
     /// A seed that is none.
     #[error("'{seed}' in '{token}' is no seed: {}", super::values::SEED)]
     #[diagnostic(help("write the profile, a colon and a number, such as 'random-budget:17'"))]
@@ -33,6 +39,10 @@ pub(super) enum CliError {
     #[error("'{token}' cannot be run: {source}")]
     #[diagnostic(help("change the rule in the profile's file"))]
     Plan { token: String, source: PlanError },
+    /// A file that is no text.
+    #[error("cannot read the scenario file '{path}': it is not UTF-8 text")]
+    #[diagnostic(help("save it in the encoding UTF-8, as TOML asks for"))]
+    NotText { path: String },
     /// Standard output does not take what is written.
     #[error("cannot write to standard output: {0}")]
     #[diagnostic(help("the result is incomplete: write it where there is room"))]

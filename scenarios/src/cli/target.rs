@@ -1,9 +1,14 @@
 //! What run a name, a file or a seed means.
 
 use super::{error::CliError, values};
-use crate::{catalog, expand, fuzz::Source, load, model::Scenario};
+use crate::{
+    catalog, expand,
+    fuzz::Source,
+    load::{self, LoadError},
+    model::Scenario,
+};
 use quorate_faults::inject::Plan;
-use std::path::Path;
+use std::{io, path::Path};
 
 /// A run that was asked for.
 pub(super) struct Target {
@@ -36,10 +41,27 @@ pub(super) fn resolve(token: &str, seed: Option<u64>) -> Result<Target, CliError
 pub(super) fn source(name: &str) -> Result<Source, CliError> {
     let scenario = match catalog::scenario(name) {
         Some(scenario) => scenario,
-        None if is_path(name) => load::file(Path::new(name))?,
-        None => return Err(CliError::Unknown { name: name.into(), near: near(name) }),
+        None if is_path(name) => load::file(Path::new(name)).map_err(unreadable)?,
+        None => return Err(unknown(name)),
     };
     Ok(Source { name: name.into(), scenario })
+}
+
+/// Why a name names nothing.
+fn unknown(name: &str) -> CliError {
+    match values::seed(name) {
+        Ok(seed) => CliError::OnlySeed { seed, profiles: profiles() },
+        Err(_) => CliError::Unknown { name: name.into(), near: near(name) },
+    }
+}
+
+fn unreadable(error: LoadError) -> CliError {
+    match error {
+        LoadError::Io { path, source } if source.kind() == io::ErrorKind::InvalidData => {
+            CliError::NotText { path }
+        }
+        error => CliError::Load(error),
+    }
 }
 
 /// Before and behind the last colon, if there is a seed to be.
@@ -58,6 +80,12 @@ fn is_path(name: &str) -> bool {
     path.exists() || path.components().count() > 1 || path.extension().is_some()
 }
 
+/// The names of the profiles.
+fn profiles() -> String {
+    let profiles = catalog::all().filter(|scenario| scenario.random.is_some());
+    profiles.map(|scenario| scenario.name).collect::<Vec<_>>().join(", ")
+}
+
 /// The names that somebody may have meant.
 fn near(name: &str) -> String {
     let likeness = |other: &str| {
@@ -74,7 +102,11 @@ fn near(name: &str) -> String {
         .map(|(_, name)| format!("'{name}'"))
         .collect();
     match near.as_slice() {
-        [] => "`quorate list` names what there is; a file is named by its path".into(),
+        [] => format!(
+            "`quorate list` names what there is; a file is named by its path; profiles, which take \
+             a seed, are {}",
+            profiles()
+        ),
         near => format!("did you mean {}? `quorate list` names all", near.join(" or ")),
     }
 }

@@ -3,7 +3,7 @@
 //! clap names the option and quotes the value; what is said here ends that sentence.
 
 use quorate_reports::Digest;
-use std::{ops::Range, time::Duration};
+use std::{num::NonZeroU32, ops::Range, time::Duration};
 
 /// A range of seeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,10 @@ pub(super) fn time(text: &str) -> Result<Duration, Refusal> {
     let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
     let scaled =
         |(unit, millis): (&str, u64)| digits(text.strip_suffix(unit)?)?.checked_mul(millis);
-    let millis = units.into_iter().find_map(scaled).filter(|millis| *millis > 0);
+    let millis = units.into_iter().find_map(scaled);
+    if millis == Some(0) {
+        return Err("must be above zero: write a time such as 500ms, 60s, 5m or 2h");
+    }
     // Longer than this is no time that anybody waits for.
     millis.filter(|millis| *millis <= YEAR_MS).map(Duration::from_millis).ok_or(HOW)
 }
@@ -44,6 +47,14 @@ pub(super) fn digest(text: &str) -> Result<Digest, Refusal> {
         return Err(wrong);
     }
     u128::from_str_radix(text, 16).map(|number| Digest(number.to_be_bytes())).map_err(|_| wrong)
+}
+
+pub(super) fn count(text: &str) -> Result<NonZeroU32, Refusal> {
+    match digits(text).map(|number| u32::try_from(number).map(NonZeroU32::new)) {
+        Some(Ok(Some(count))) => Ok(count),
+        Some(Ok(None)) => Err("must be above zero: write how many, such as 100"),
+        _ => Err("write a whole number from 1 to 4294967295"),
+    }
 }
 
 /// A number in decimal digits: no sign, no blanks.
