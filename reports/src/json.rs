@@ -16,6 +16,7 @@
 //! | `event`, `heard` | `qapi`: the event as QEMU sends it ([`crate::qapi::json`]) |
 //! | `added`, `removed` | `child`, `name` |
 //! | `refused` | `reason` |
+//! | `not-opened` | `reason` |
 //! | `control` | `step` |
 //! | `end`, last line | `entries` (how many), `digest`, `verdict`, `child_ios`, `violations` |
 //!
