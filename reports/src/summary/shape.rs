@@ -85,16 +85,6 @@ impl Form {
         }
     }
 
-    /// How a read in fifo order comes out over the answers of the children that were asked.
-    #[must_use]
-    pub fn of_fifo(replies: &[Result<Payload>]) -> Self {
-        match replies.iter().position(|reply| reply.is_ok()) {
-            Some(0) => Self::FifoFirst,
-            Some(_) => Self::FifoFallback,
-            None => Self::FifoNone,
-        }
-    }
-
     /// Whether a vote on this operation can come out so.
     #[must_use]
     pub fn can_be_of(self, op: OpType) -> bool {

@@ -150,7 +150,4 @@ fn forms_of_votes_are_these() {
     ] {
         assert_eq!(Form::of(&replies(text), threshold), form, "{text} t{threshold}");
     }
-    assert_eq!(Form::of_fifo(&replies("A")), Form::FifoFirst);
-    assert_eq!(Form::of_fifo(&replies("eA")), Form::FifoFallback);
-    assert_eq!(Form::of_fifo(&replies("es")), Form::FifoNone);
 }
