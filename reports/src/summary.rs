@@ -108,15 +108,18 @@ fn headline(summary: &Summary, colour: Colour) -> String {
         let failed = summary.runs() - summary.verdicts.get(&Verdict::Held).copied().unwrap_or(0);
         colour.paint(Tone::Bad, &format!("{} did not hold", thousands(failed)))
     };
-    let millis = summary.elapsed.as_millis().max(1);
-    let per_second = u64::try_from(u128::from(summary.runs()) * 1000 / millis).unwrap_or(u64::MAX);
+    let per_second = |time: Duration| {
+        let rate = u128::from(summary.runs()) * 1_000_000 / time.as_micros().max(1);
+        thousands(u64::try_from(rate).unwrap_or(u64::MAX))
+    };
     format!(
-        "{}, {held}\n{} seeds/s, {} elapsed, {} of processor time, {}\n",
+        "{}, {held}, {}\n{} seeds/s, {} per core-second, {} elapsed, {} of processor time\n",
         colour.paint(Tone::Strong, &runs),
-        thousands(per_second),
+        counted(summary.child_ios, "child operation", "child operations"),
+        per_second(summary.elapsed),
+        per_second(summary.cpu),
         seconds(summary.elapsed),
         seconds(summary.cpu),
-        counted(summary.child_ios, "child operation", "child operations"),
     )
 }
 
@@ -176,7 +179,11 @@ fn votes(summary: &Summary, colour: Colour) -> String {
             let of = summary.shapes.iter().filter(|(s, _)| s.form == form && s.op == *op);
             form.can_be_of(*op).then(|| of.map(|(_, count)| count).sum::<u64>())
         };
-        rows.push((form, ops.each_ref().map(count)));
+        let counts = ops.each_ref().map(count);
+        // A single profile is not meant to see every form; together they are.
+        if summary.profiles.len() > 1 || counts.iter().flatten().any(|count| *count > 0) {
+            rows.push((form, counts));
+        }
     }
     let cell = |count: Option<u64>| match count {
         None => (String::new(), Tone::Plain),
@@ -203,7 +210,11 @@ fn votes(summary: &Summary, colour: Colour) -> String {
     let (least, most) = (children(sizes.first()), children(sizes.last()));
     let shapes = counted(summary.shapes.len() as u64, "vote shape", "vote shapes");
     let pairs = counted(sizes.len() as u64, "threshold/children pair", "threshold/children pairs");
-    format!("{text}\n  {shapes}, {pairs}, {least} to {most} children\n")
+    let children = match least == most {
+        true => counted(u64::from(most), "child", "children"),
+        false => format!("{least} to {most} children"),
+    };
+    format!("{text}\n  {shapes}, {pairs}, {children}\n")
 }
 
 fn failures(summary: &Summary, colour: Colour) -> String {

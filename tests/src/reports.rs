@@ -167,7 +167,7 @@ fn summary_of_nothing_is_short() {
     let text = summary::render(&summary::Summary::default(), Colour::Off);
     assert_eq!(
         text,
-        "0 runs, all held\n0 seeds/s, 0.0 s elapsed, 0.0 s of processor time, \
-         0 child operations\n"
+        "0 runs, all held, 0 child operations\n\
+         0 seeds/s, 0 per core-second, 0.0 s elapsed, 0.0 s of processor time\n"
     );
 }

@@ -3,8 +3,8 @@
 use proptest::{collection::btree_map, prelude::*};
 use quorate_engine::{Errno, OpType, Result};
 use quorate_reports::{
-    Verdict,
-    summary::{Failure, Form, Shape, Summary},
+    Colour, Verdict,
+    summary::{self, Failure, Form, Shape, Summary},
     trace::Payload,
 };
 use std::time::Duration;
@@ -103,6 +103,19 @@ proptest! {
         let text = serde_json::to_string(&summary).expect("keys are strings");
         prop_assert_eq!(serde_json::from_str::<Summary>(&text).expect("as written"), summary);
     }
+}
+
+#[test]
+fn a_single_profile_lists_only_what_it_saw() {
+    let mut summary = night();
+    summary.profiles.retain(|name, _| name == "mixed");
+    summary.shapes.retain(|shape, _| shape.children == 3);
+    let text = summary::render(&summary, Colour::Off);
+    let forms: Vec<&str> = Form::ALL.map(Form::word).into();
+    let rows = text.lines().filter_map(|line| line.split_whitespace().next());
+    let rows: Vec<&str> = rows.filter(|word| forms.contains(word)).collect();
+    assert_eq!(rows, ["unanimous", "degraded", "outvoted"]);
+    assert!(text.contains("1 threshold/children pair, 3 children\n"), "{text}");
 }
 
 #[test]
