@@ -5,8 +5,8 @@
 
 use anstream::AutoStream;
 use args::{
-    Cli, Command, ExplainArgs, Format, FuzzArgs, ListArgs, MergeArgs, ReplayArgs, RunArgs,
-    TraceArgs, TraceFormat, When,
+    Cli, Command, ExplainArgs, Format, FuzzArgs, ListArgs, ListFormat, MergeArgs, ReplayArgs,
+    RunArgs, TraceArgs, TraceFormat, When,
 };
 use clap::{CommandFactory, Parser};
 use error::CliError;

@@ -88,6 +88,8 @@ fn list_names_the_whole_catalog() {
     let listed: Vec<&str> =
         listed.as_array().expect("a list").iter().filter_map(|s| s["name"].as_str()).collect();
     assert_eq!(listed, catalog::names());
+    let names = quorate(&["list", "--format", "names"]).out;
+    assert_eq!(names.lines().collect::<Vec<_>>(), catalog::names());
     let text = quorate(&["list"]).out;
     for name in catalog::names() {
         let lines = text.lines().filter(|line| line.trim_start().split(' ').next() == Some(name));

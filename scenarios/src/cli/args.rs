@@ -53,6 +53,16 @@ pub(super) enum Format {
     Json,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ListFormat {
+    /// For people.
+    Text,
+    /// For machines: one list of objects.
+    Json,
+    /// For scripts: one name per line.
+    Names,
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Name the scenarios of the catalog.
@@ -94,7 +104,7 @@ pub(super) enum Command {
 pub(super) struct ListArgs {
     /// For whom.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(super) format: Format,
+    pub(super) format: ListFormat,
 }
 
 #[derive(Debug, Args)]

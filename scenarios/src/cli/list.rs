@@ -1,6 +1,6 @@
 //! `quorate list`.
 
-use super::{Format, Host, ListArgs, describe, error::CliError, exit};
+use super::{Host, ListArgs, ListFormat, describe, error::CliError, exit};
 use crate::{catalog, model::Scenario};
 use serde::Serialize;
 
@@ -15,8 +15,9 @@ struct Listed<'a> {
 pub(super) fn list(args: &ListArgs, host: &mut Host<'_>) -> Result<u8, CliError> {
     let scenarios: Vec<Scenario> = catalog::all().collect();
     let text = match args.format {
-        Format::Text => text(&scenarios, host),
-        Format::Json => json(&scenarios),
+        ListFormat::Text => text(&scenarios, host),
+        ListFormat::Json => json(&scenarios),
+        ListFormat::Names => scenarios.iter().map(|s| s.name.clone() + "\n").collect(),
     };
     host.out.write_all(text.as_bytes()).map_err(CliError::Output)?;
     Ok(exit::HELD)
