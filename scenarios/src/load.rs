@@ -1,6 +1,6 @@
 //! Reads scenario files, and says where and why one cannot be used.
 
-use crate::model::{Action, Array, Children, Random, Request, Scenario};
+use crate::model::{Action, Array, Awaited, Children, Random, Request, Scenario};
 use miette::{Diagnostic, NamedSource, SourceSpan};
 use quorate_faults::{inject::Plan, text::TimeRange};
 use std::{fmt::Display, fs, io, path::Path};
@@ -299,7 +299,15 @@ fn check_step<'a>(
         false => Err(format!("there is no disk {child}: there are {}", scenario.disks())),
     };
     match action {
-        Action::Request { request, background, .. } => {
+        Action::Request { request, background, expected } => {
+            let data =
+                expected.holds.is_some() || expected.length.is_some() || expected.extent.is_some();
+            if let (Some(Awaited::Failure(errno)), true) = (expected.result, data) {
+                return Err(format!(
+                    "a request that fails with {errno} answers nothing that could be compared; \
+                     leave out `expect`, or what the answer holds"
+                ));
+            }
             if let Request::Read { bytes, .. } | Request::Write { bytes, .. } = request
                 && *bytes > REQUEST_BYTES_MAX
             {

@@ -1,7 +1,7 @@
 //! A finished run, arranged for questions.
 
 use crate::{
-    model::{Action, DiskSpec, Scenario},
+    model::{DiskSpec, Scenario},
     runner::Finished,
 };
 use quorate_reports::{
@@ -127,11 +127,9 @@ impl<'a> Case<'a> {
         self.requests.iter().filter_map(|r| r.dropped).min().unwrap_or(usize::MAX)
     }
 
-    /// What the scenario says about a request.
-    pub(super) fn action(&self, id: RequestId) -> &'a Action {
-        let client = usize::from(id.client);
-        let steps = self.scenario.scripts().nth(client).expect("the client is of the scenario");
-        &steps[id.step as usize]
+    /// The request of a client's step, if it was begun.
+    pub(super) fn request(&self, client: usize, step: usize) -> Option<&Asked<'a>> {
+        self.places[client][step].map(|place| &self.requests[place])
     }
 
     pub(super) fn violation(

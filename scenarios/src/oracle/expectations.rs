@@ -24,9 +24,14 @@ pub(super) fn expectations(case: &Case<'_>, violations: &mut Vec<Violation>) {
         violations.push(Case::violation(CHECK, request, entry, reason));
     };
     opening(case, &mut fail);
-    for asked in &case.requests {
-        if let Action::Request { expected, .. } = case.action(asked.id) {
-            request(case, asked, expected, &mut fail);
+    for (client, steps) in case.scenario.scripts().enumerate() {
+        for (step, action) in steps.iter().enumerate() {
+            let Action::Request { expected, .. } = action else { continue };
+            match case.request(client, step) {
+                Some(asked) => request(case, asked, expected, &mut fail),
+                None if *expected == Expected::default() => {}
+                None => fail(None, None, format!("Request {client}.{step} was never begun.")),
+            }
         }
     }
     changes(case, &mut fail);
@@ -93,11 +98,20 @@ fn request(case: &Case<'_>, asked: &Asked<'_>, expected: &Expected, fail: Fail<'
             .collect();
         events(want, &found, "events on its behalf", Some(asked.id), fail);
     }
-    let Some((at, outcome)) = asked.completed else { return };
+    let data = expected.holds.is_some() || expected.length.is_some() || expected.extent.is_some();
+    // What an answer holds can only be said of one that is no error.
+    let wanted = expected.result.or(data.then_some(Awaited::Success));
+    let Some((at, outcome)) = asked.completed else {
+        if wanted.is_some() && asked.dropped.is_none() {
+            let reason = "It was never answered, and its answer is expected.".into();
+            fail(Some(asked.id), Some(asked.invoked), reason);
+        }
+        return;
+    };
     let mut fail = |reason| fail(Some(asked.id), Some(at), reason);
-    match (expected.result, outcome.error()) {
+    match (wanted, outcome.error()) {
         (Some(Awaited::Success), Some(errno)) => {
-            fail(format!("It fails with {errno}, not at all."))
+            fail(format!("It fails with {errno}; it was to succeed."));
         }
         (Some(Awaited::Failure(want)), None) => fail(format!("It succeeds instead of {want}.")),
         (Some(Awaited::Failure(want)), Some(errno)) if want != errno => {
@@ -139,8 +153,14 @@ fn changes(case: &Case<'_>, fail: Fail<'_>) {
         What::Membership(_) => Some((at, None)),
         _ => None,
     });
+    let (wanted, found): (Vec<_>, Vec<_>) = (wanted.collect(), found.collect());
+    if wanted.len() != found.len() {
+        let (wanted, found) = (wanted.len(), found.len());
+        let reason = format!("{found} changes of the membership are over, not {wanted}.");
+        fail(None, None, reason);
+    }
     // With several clients that change the membership the order would have to be told, too.
-    for (want, (at, found)) in wanted.zip(found) {
+    for (want, (at, found)) in wanted.into_iter().zip(found) {
         match (want, found) {
             (Some(want), Some(why)) if want != why => {
                 fail(None, Some(at), format!("The change is refused with '{why}', not '{want}'."));
