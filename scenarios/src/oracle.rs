@@ -1,7 +1,7 @@
 //! Judges a finished run by what a client and an auditor may rely on, with nothing of the engine's
 //! own code.
 //!
-//! Each check is a function over the same arranged run; [`CHECKS`] names them all. A violation names the
+//! Each check is a function over the same arranged run; [`checks`] names them all. A violation names the
 //! check that found it.
 
 mod case;
@@ -16,32 +16,13 @@ use case::Case;
 use quorate_reports::{Run, Verdict, Violation, summary::Summary};
 use quorate_sim::End;
 
-/// A check over a finished run.
-type Check = fn(&Case<'_>, &mut Vec<Violation>);
+/// A check over a finished run: its name, what it asks for, how it does.
+type Check = (&'static str, &'static str, fn(&Case<'_>, &mut Vec<Violation>));
 
 /// Every check, by name, with what it asks for.
-pub const CHECKS: &[(&str, &str)] = &[
-    ("conformance", "each request does what the rules say with what its children answer"),
-    ("completion", "each request is answered exactly once, unless its caller gives up on it"),
-    ("untouched", "bytes that nobody asked to change do not change"),
-    ("availability", "within the promised tolerance each request succeeds"),
-    ("freshness", "within the promised tolerance a read gives what was last acknowledged"),
-    ("blame", "within the promised tolerance only children that misbehaved are reported"),
-    ("replicas", "within the promised tolerance sound disks hold what was acknowledged"),
-    ("expectations", "the scenario ends as its file says"),
-    ("idle rule", "each fault rule of a scenario file fires"),
-];
-
-const FUNCTIONS: &[Check] = &[
-    conformance::conformance,
-    members::completion,
-    promises::untouched,
-    promises::availability,
-    promises::freshness,
-    promises::blame,
-    expectations::expectations,
-    expectations::idle_rules,
-];
+pub fn checks() -> impl Iterator<Item = (&'static str, &'static str)> {
+    CHECKS.iter().map(|&(name, words, _)| (name, words))
+}
 
 /// Judges a run. The summary counts what it was about, unless nobody asks.
 #[must_use]
@@ -53,7 +34,7 @@ pub fn judge(
 ) -> Run {
     let case = Case::new(scenario, &finished);
     let mut violations = Vec::new();
-    for check in FUNCTIONS {
+    for (_, _, check) in CHECKS {
         check(&case, &mut violations);
     }
     let verdict = match (finished.end, violations.is_empty()) {
@@ -75,3 +56,40 @@ pub fn judge(
         child_ios: finished.child_ios,
     }
 }
+
+const CHECKS: &[Check] = &[
+    (
+        "conformance",
+        "each request does what the rules say with what its children answer",
+        conformance::conformance,
+    ),
+    (
+        "completion",
+        "each request is answered exactly once, unless its caller gives up on it",
+        members::completion,
+    ),
+    ("untouched", "bytes that nobody asked to change do not change", promises::untouched),
+    (
+        "promise",
+        "no more children misbehave than the threshold tolerates, if the scenario says so",
+        promises::promise,
+    ),
+    ("availability", "within the promised tolerance each request succeeds", promises::availability),
+    (
+        "freshness",
+        "within the promised tolerance a read gives what was last acknowledged",
+        promises::freshness,
+    ),
+    (
+        "blame",
+        "only children are reported, within the promised tolerance only those that misbehaved",
+        promises::blame,
+    ),
+    (
+        "replicas",
+        "within the promised tolerance sound disks hold what was acknowledged",
+        promises::replicas,
+    ),
+    ("expectations", "the scenario ends as its file says", expectations::expectations),
+    ("idle rule", "each fault rule of a scenario file fires", expectations::idle_rules),
+];

@@ -40,6 +40,8 @@ pub struct Finished {
     pub members: Vec<String>,
     /// How many operations the disks completed.
     pub child_ios: u64,
+    /// The disks that steps corrupted, each with the number of the entry that says so.
+    pub corrupted: Vec<(usize, u32)>,
 }
 
 /// The children that an array is to be built of.
@@ -147,6 +149,7 @@ fn finish(stage: &Stage, disks: &[Arc<Disk>], subject: Option<Arc<Subject>>, end
         unfired: stage.plan().unfired().into_iter().map(String::from).collect(),
         members: names.into_iter().map(|c| c.name.as_str().into()).collect(),
         child_ios: stage.queue.completed(),
+        corrupted: stage.take_corrupted(),
     }
 }
 

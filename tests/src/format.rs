@@ -116,7 +116,7 @@ fn every_word_of_the_format_is_in_the_document() {
     words.extend(
         ["any", "ok", "none", "all", "draw", "fua", "may-unmap", "no-fallback"].map(Into::into),
     );
-    words.extend(oracle::CHECKS.iter().map(|(name, _)| (*name).to_owned()));
+    words.extend(oracle::checks().map(|(name, _)| name.to_owned()));
     words.extend(Verdict::ALL.map(|verdict| verdict.word().to_owned()));
     words.sort();
     words.dedup();
@@ -179,13 +179,12 @@ fn a_latency_without_an_end_is_refused() {
 }
 
 #[test]
-fn requests_beyond_the_end_are_judged_like_others() {
+fn requests_beyond_the_end_break_no_promise() {
     let text = "version = 1\nname = \"x\"\narray.children = 2\narray.vote-threshold = 2\n\
                 expect.promises = \"correct\"\n[[step]]\ndo = \"write-zeroes\"\nbytes = 512\n\
                 offset = \"18446744073709551615\"\n[[step]]\ndo = \"write\"\nbytes = 512\n\
                 offset = \"1MiB\"\n";
     let scenario = load::parse(text, "x").expect("a scenario");
     let run = attempt::run(&scenario, "x", None, &mut Scratch::default(), None);
-    let checks: Vec<&str> = run.violations.iter().map(|violation| violation.check).collect();
-    assert_eq!((run.verdict, checks), (Verdict::Violated, vec!["availability"; 2]));
+    assert_eq!(run.verdict, Verdict::Held, "{}", timeline::render(&run, Colour::Off));
 }

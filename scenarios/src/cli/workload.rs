@@ -81,17 +81,20 @@ fn step(action: &Action) -> String {
         Action::Release { which, count: Some(count) } => {
             format!("release {count} of {}", selection(which))
         }
-        Action::Order(disks) => {
-            let disks: Vec<String> = disks.iter().map(|disk| format!("c{disk}")).collect();
-            format!("order {}", disks.join(" "))
-        }
+        Action::Order(disks) => format!("order {}", names(disks)),
         Action::Latency { child, time } => format!("latency c{child} {time}"),
         Action::Corrupt { child, offset, bytes, fill } => {
             format!("corrupt c{child} {} with {fill:#04x}", range(*offset, *bytes))
         }
+        Action::CutPower { children: None } => "cut the power".into(),
+        Action::CutPower { children: Some(disks) } => format!("cut the power of {}", names(disks)),
         Action::Add { child, refused } => format!("add c{child}{}", refusal(refused)),
         Action::Remove { name, refused } => format!("remove {name}{}", refusal(refused)),
     }
+}
+
+fn names(disks: &[u32]) -> String {
+    disks.iter().map(|disk| format!("c{disk}")).collect::<Vec<_>>().join(" ")
 }
 
 fn asked(request: &Request) -> String {

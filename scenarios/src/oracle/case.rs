@@ -4,6 +4,7 @@ use crate::{
     model::{DiskSpec, Scenario},
     runner::Finished,
 };
+use quorate_engine::{Errno, SECTOR_BYTES};
 use quorate_reports::{
     Entry, GuestOp, Outcome, RequestId, Violation, What, summary::Shape, trace::Change,
 };
@@ -31,6 +32,8 @@ pub(super) struct Case<'a> {
     membership: Vec<(usize, Vec<u32>)>,
     /// From which entry on a disk was out of the array.
     removed: Vec<(usize, u32)>,
+    /// From which entry on there was something wrong with a disk other than being late, by number.
+    misbehaved: Vec<Option<usize>>,
 }
 
 /// One request of a client.
@@ -58,14 +61,19 @@ impl Asked<'_> {
 
 impl<'a> Case<'a> {
     pub(super) fn new(scenario: &'a Scenario, finished: &'a Finished) -> Self {
-        let count = scenario.child_names().len();
-        let first = (0..u32::try_from(count).expect("an array is small")).collect();
+        let disks: Vec<DiskSpec> = (0..scenario.disks()).map(|n| scenario.disk(n)).collect();
+        let names = scenario.child_names();
+        let first = names.iter().filter_map(|name| name.strip_prefix('c')?.parse().ok()).collect();
         let mut case = Self {
             scenario,
             finished,
             shapes: RefCell::default(),
             closed: None,
-            disks: (0..scenario.disks()).map(|number| scenario.disk(number)).collect(),
+            misbehaved: disks
+                .iter()
+                .map(|disk| (disk.fill != usual_fill(&disks)).then_some(0))
+                .collect(),
+            disks,
             requests: Vec::new(),
             moments: Vec::new(),
             notable: Vec::new(),
@@ -73,9 +81,16 @@ impl<'a> Case<'a> {
             membership: vec![(0, first)],
             removed: Vec::new(),
         };
+        for &(at, disk) in &finished.corrupted {
+            case.note_misbehaviour(at, disk);
+        }
         for (at, entry) in finished.trace.entries.iter().enumerate() {
-            if let What::Membership(change) = &entry.what {
-                case.note_membership(at, change);
+            match &entry.what {
+                What::Membership(change) => case.note_membership(at, change),
+                What::Injected { child, firing, .. } if firing.fault != "delay" => {
+                    case.note_misbehaviour(at, *child);
+                }
+                _ => {}
             }
             if is_notable(&entry.what) {
                 case.notable.push(at);
@@ -121,6 +136,73 @@ impl<'a> Case<'a> {
         self.removed.iter().any(|(at, gone)| *gone == disk && *at <= entry)
     }
 
+    /// Whether a disk ever belonged to the array up to this entry.
+    pub(super) fn belonged(&self, disk: u32, entry: usize) -> bool {
+        let until = self.membership.iter().take_while(|(from, _)| *from <= entry);
+        until.into_iter().any(|(_, members)| members.contains(&disk))
+    }
+
+    /// Whether a disk has misbehaved up to this entry: a rule that is more than a delay has fired on
+    /// it, a step has corrupted it, it began with other bytes than most, or joined late.
+    pub(super) fn has_misbehaved(&self, disk: u32, entry: usize) -> bool {
+        self.misbehaved[disk as usize].is_some_and(|at| at <= entry)
+    }
+
+    /// What all bytes are at first, on most disks.
+    pub(super) fn fill(&self) -> u8 {
+        usual_fill(&self.disks)
+    }
+
+    /// The entry from which on more children have misbehaved than the threshold tolerates; how many
+    /// of them, and of how many.
+    pub(super) fn beyond_tolerance(&self) -> Option<(usize, usize, usize)> {
+        // Whether an inner array as a whole has misbehaved nobody says.
+        if !self.scenario.array.inner.is_empty() {
+            return None;
+        }
+        let changes = self.membership.iter().map(|(at, _)| *at);
+        let mut moments: Vec<usize> =
+            self.misbehaved.iter().copied().flatten().chain(changes).collect();
+        moments.sort_unstable();
+        moments.into_iter().find_map(|at| {
+            let members = self.members_at(at);
+            let bad = members.iter().filter(|disk| self.has_misbehaved(**disk, at)).count();
+            let tolerated = members.len().saturating_sub(self.scenario.array.vote_threshold);
+            (bad > tolerated).then_some((at, bad, members.len()))
+        })
+    }
+
+    /// The error of a request that no child is asked about.
+    pub(super) fn refused(&self, asked: &Asked<'_>) -> Option<Errno> {
+        let length = self.disks[0].bytes.next_multiple_of(SECTOR_BYTES);
+        let (writes, range) = match asked.op {
+            GuestOp::Write { offset, data, .. } => (true, Some((*offset, data.len() as u64))),
+            GuestOp::WriteZeroes { offset, bytes, .. } => (true, Some((*offset, *bytes))),
+            GuestOp::Read { offset, bytes }
+            | GuestOp::Discard { offset, bytes }
+            | GuestOp::BlockStatus { offset, bytes } => (false, Some((*offset, *bytes))),
+            GuestOp::Close | GuestOp::Truncate { .. } => return None,
+            GuestOp::Flush | GuestOp::Length | GuestOp::Invalidate => (false, None),
+        };
+        let beyond =
+            |(offset, bytes): (u64, u64)| offset.checked_add(bytes).is_none_or(|end| end > length);
+        if writes && self.scenario.array.read_only {
+            Some(Errno::EPERM)
+        } else if range.is_some_and(beyond) {
+            Some(Errno::EINVAL)
+        } else if self.closed_before(asked) {
+            Some(Errno::ENOMEDIUM)
+        } else {
+            None
+        }
+    }
+
+    /// Whether the array had been closed when the request's turn came.
+    pub(super) fn closed_before(&self, asked: &Asked<'_>) -> bool {
+        let turn = asked.entries.first().copied().unwrap_or(usize::MAX);
+        self.closed.is_some_and(|at| at < turn)
+    }
+
     /// The entry of the first request that was given up: from there on the record cannot always
     /// tell whose a child's operation is.
     pub(super) fn first_drop(&self) -> usize {
@@ -144,7 +226,10 @@ impl<'a> Case<'a> {
     fn note_membership(&mut self, at: usize, change: &Change) {
         let mut members = self.members_at(at).to_vec();
         match change {
-            Change::Added { child, .. } => members.push(*child),
+            Change::Added { child, .. } => {
+                members.push(*child);
+                self.note_misbehaviour(at, *child);
+            }
             Change::Removed { child, .. } => {
                 members.retain(|member| member != child);
                 self.removed.push((at, *child));
@@ -153,6 +238,18 @@ impl<'a> Case<'a> {
         }
         self.membership.push((at, members));
     }
+
+    fn note_misbehaviour(&mut self, at: usize, disk: u32) {
+        let since = &mut self.misbehaved[disk as usize];
+        *since = Some(since.map_or(at, |before| before.min(at)));
+    }
+}
+
+/// What most disks are filled with; of equally frequent bytes that of the first.
+fn usual_fill(disks: &[DiskSpec]) -> u8 {
+    let count = |fill| disks.iter().filter(|disk| disk.fill == fill).count();
+    let fills = disks.iter().rev().map(|disk| disk.fill);
+    fills.max_by_key(|fill| count(*fill)).unwrap_or_default()
 }
 
 /// Whether it is no part of a request's own course.

@@ -101,7 +101,7 @@ impl<'a> Rules<'a> {
 
     fn answer(&self) -> Result<Answer, Stop> {
         let op = self.asked.op;
-        let answer = match self.refused() {
+        let answer = match self.case.refused(self.asked) {
             Some(errno) if matches!(op, GuestOp::Read { .. }) => Answer::Data(Err(errno)),
             Some(errno) if matches!(op, GuestOp::BlockStatus { .. }) => Answer::Status(Err(errno)),
             Some(errno) if *op == GuestOp::Length => Answer::Length(Err(errno)),
@@ -114,7 +114,7 @@ impl<'a> Rules<'a> {
                 GuestOp::WriteZeroes { offset, bytes, flags } => {
                     Answer::Done(self.write_zeroes(*offset, *bytes, *flags)?)
                 }
-                GuestOp::Close if self.closed() => Answer::Done(Ok(())),
+                GuestOp::Close if self.case.closed_before(self.asked) => Answer::Done(Ok(())),
                 GuestOp::Flush | GuestOp::Close => Answer::Done(self.flush()?),
                 GuestOp::Discard { .. } | GuestOp::Invalidate => Answer::Done(Ok(())),
                 GuestOp::BlockStatus { offset, bytes } => {
@@ -126,38 +126,6 @@ impl<'a> Rules<'a> {
         };
         self.walk.borrow_mut().end()?;
         Ok(answer)
-    }
-
-    /// The error of a request that no child is asked about.
-    fn refused(&self) -> Option<Errno> {
-        let length = self.case.disks[0].bytes.next_multiple_of(512);
-        let closed = self.closed();
-        let (writes, range) = match self.asked.op {
-            GuestOp::Write { offset, data, .. } => (true, Some((*offset, data.len() as u64))),
-            GuestOp::WriteZeroes { offset, bytes, .. } => (true, Some((*offset, *bytes))),
-            GuestOp::Read { offset, bytes }
-            | GuestOp::Discard { offset, bytes }
-            | GuestOp::BlockStatus { offset, bytes } => (false, Some((*offset, *bytes))),
-            GuestOp::Close | GuestOp::Truncate { .. } => return None,
-            GuestOp::Flush | GuestOp::Length | GuestOp::Invalidate => (false, None),
-        };
-        let beyond =
-            |(offset, bytes): (u64, u64)| offset.checked_add(bytes).is_none_or(|end| end > length);
-        if writes && self.case.scenario.array.read_only {
-            Some(Errno::EPERM)
-        } else if range.is_some_and(beyond) {
-            Some(Errno::EINVAL)
-        } else if closed {
-            Some(Errno::ENOMEDIUM)
-        } else {
-            None
-        }
-    }
-
-    /// Whether the array had been closed when the request's turn came.
-    fn closed(&self) -> bool {
-        let turn = self.asked.entries.first().copied().unwrap_or(usize::MAX);
-        self.case.closed.is_some_and(|at| at < turn)
     }
 
     fn read(&self, offset: u64, bytes: u64) -> Result<Result<Vec<Payload>, Errno>, Stop> {

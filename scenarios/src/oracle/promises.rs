@@ -15,13 +15,35 @@ use quorate_faults::rule::OpKind;
 use quorate_reports::{GuestOp, Outcome, Violation, What};
 use std::ops::Range;
 
-pub(super) fn availability(case: &Case<'_>, violations: &mut Vec<Violation>) {
+/// Whether no more children misbehave than the threshold tolerates, where the scenario says so.
+pub(super) fn promise(case: &Case<'_>, violations: &mut Vec<Violation>) {
     if case.scenario.expect.promises != Promises::Correct {
         return;
     }
+    if let Some((at, bad, count)) = case.beyond_tolerance() {
+        let threshold = case.scenario.array.vote_threshold;
+        let reason = format!(
+            "The scenario promises more than it keeps: from here on {bad} of {count} children have \
+             misbehaved, and {threshold} must agree. What is promised of the data is not checked \
+             any further."
+        );
+        violations.push(Case::violation("promise", None, Some(at), reason));
+    }
+}
+
+/// Up to which entry what is promised of the data can be checked.
+fn promised_until(case: &Case<'_>) -> usize {
+    match case.scenario.expect.promises {
+        Promises::Correct => case.beyond_tolerance().map_or(usize::MAX, |(at, ..)| at),
+        Promises::Conforming => 0,
+    }
+}
+
+pub(super) fn availability(case: &Case<'_>, violations: &mut Vec<Violation>) {
+    let until = promised_until(case);
     for asked in &case.requests {
         let Some((at, outcome)) = asked.completed else { continue };
-        if let Some(errno) = outcome.error() {
+        if let Some(errno) = outcome.error().filter(|_| at < until && !may_fail(case, asked)) {
             let reason = format!(
                 "The request failed with {errno}, though no more children misbehave than the \
                  threshold tolerates."
@@ -32,34 +54,46 @@ pub(super) fn availability(case: &Case<'_>, violations: &mut Vec<Violation>) {
     }
 }
 
+/// Whether the rules let a request fail though enough children are well.
+fn may_fail(case: &Case<'_>, asked: &Asked<'_>) -> bool {
+    let by_rule = match asked.op {
+        // Every child must tell its length, and the same.
+        GuestOp::Length | GuestOp::Truncate { .. } => true,
+        GuestOp::WriteZeroes { flags, .. } => flags.no_fallback,
+        _ => false,
+    };
+    by_rule || case.refused(asked).is_some()
+}
+
 pub(super) fn blame(case: &Case<'_>, violations: &mut Vec<Violation>) {
-    if case.scenario.expect.promises != Promises::Correct {
-        return;
-    }
-    let mut guilty = vec![false; case.disks.len()];
+    let until = promised_until(case);
     for (at, entry) in case.notable() {
-        match &entry.what {
-            What::Injected { child, .. } => guilty[*child as usize] = true,
-            What::Event(Event::ReportBad { node_name: name, .. }) => {
-                let innocent = (0..).zip(&guilty).any(|(n, &g)| !g && node_name(n) == *name);
-                if innocent {
-                    let reason = format!("{name} was reported, and nothing was wrong with it.");
-                    violations.push(Case::violation("blame", entry.request, Some(at), reason));
+        let What::Event(Event::ReportBad { node_name: name, .. }) = &entry.what else { continue };
+        let disk = (0..case.scenario.disks()).find(|&disk| node_name(disk) == *name);
+        let nested = &case.scenario.array.inner;
+        let reason = match disk {
+            None if nested.iter().any(|inner| inner.name == name.as_str()) => continue,
+            Some(disk) if !nested.is_empty() || case.belonged(disk, at) => {
+                let guilty = case.has_misbehaved(disk, at) || case.removed_before(disk, at);
+                if guilty || at >= until {
+                    continue;
                 }
+                format!("{name} was reported, and nothing was wrong with it.")
             }
-            _ => {}
-        }
+            _ => format!("{name} was reported, and is no child of the array."),
+        };
+        violations.push(Case::violation("blame", entry.request, Some(at), reason));
     }
 }
 
-/// Whether reads give, and at the end sound disks hold, what some write has left there that still
-/// counts.
+/// Whether reads give what some write has left there that still counts.
 pub(super) fn freshness(case: &Case<'_>, violations: &mut Vec<Violation>) {
-    if case.scenario.expect.promises != Promises::Correct {
+    let until = promised_until(case);
+    if until == 0 {
         return;
     }
     let mut cells = Cells::new(case);
-    for &(at, place) in &case.moments {
+    for &(at, place) in case.moments.iter().take_while(|(at, _)| *at < until) {
         let asked = &case.requests[place];
         match &case.entries()[at].what {
             What::Complete(Outcome::Data(Ok(data))) => {
@@ -73,15 +107,28 @@ pub(super) fn freshness(case: &Case<'_>, violations: &mut Vec<Violation>) {
             _ => cells.begin(asked, at),
         }
     }
-    replicas(case, &cells, violations);
 }
 
-fn replicas(case: &Case<'_>, cells: &Cells<'_>, violations: &mut Vec<Violation>) {
+/// Whether at the end sound disks hold what some write has left there that still counts.
+pub(super) fn replicas(case: &Case<'_>, violations: &mut Vec<Violation>) {
+    let end = case.entries().len();
+    if promised_until(case) < end {
+        return;
+    }
+    let mut cells = Cells::new(case);
+    for &(at, place) in &case.moments {
+        let asked = &case.requests[place];
+        match &case.entries()[at].what {
+            What::Complete(outcome) => cells.end(asked, at, outcome.error().is_none()),
+            What::Dropped => cells.end(asked, at, false),
+            _ => cells.begin(asked, at),
+        }
+    }
     // Cells that nobody ever wrote to are the business of `untouched`.
     let written = |cell: &usize| cells.states[*cell].iter().any(|c| c.write.is_some());
     let written: Vec<usize> = (0..cells.states.len()).filter(written).collect();
     for (disk, image) in (0..).zip(&case.finished.media) {
-        if !sound(case, disk) || !case.members_at(case.entries().len()).contains(&disk) {
+        if case.has_misbehaved(disk, end) || !case.members_at(end).contains(&disk) {
             continue;
         }
         for &cell in &written {
@@ -184,20 +231,6 @@ fn changed_outside(
         }
     }
     None
-}
-
-/// Whether nothing was ever wrong with a disk.
-fn sound(case: &Case<'_>, disk: u32) -> bool {
-    let injected = case.notable().any(|(_, entry)| match &entry.what {
-        What::Injected { child, .. } => *child == disk,
-        _ => false,
-    });
-    let corrupted = case.scenario.scripts().flatten().any(|action| match action {
-        Action::Corrupt { child, .. } | Action::Add { child, .. } => *child == disk,
-        Action::CutPower { children } => children.as_ref().is_none_or(|some| some.contains(&disk)),
-        _ => false,
-    });
-    !injected && !corrupted
 }
 
 /// The bytes that a request may change: what lies on the disks of those that it names.
@@ -305,7 +338,7 @@ impl<'a> Cells<'a> {
                 began => candidate.superseded.is_none_or(|gone| gone > began),
             };
             seen && match candidate.write.map(|asked| asked.op) {
-                None => only(self.case.disks[0].fill, held),
+                None => only(self.case.fill(), held),
                 Some(GuestOp::Write { offset, data, .. }) => {
                     data[index(piece.start - offset)..index(piece.end - offset)] == *held
                 }

@@ -91,15 +91,15 @@ impl Player {
             Action::Corrupt { child, offset, bytes, fill } => {
                 let data = vec![*fill; usize::try_from(*bytes).expect("fits into memory")];
                 self.subject.disks[*child as usize].overwrite(*offset, &data);
-                self.control(format!(
-                    "corrupt c{child}: {bytes} bytes at {offset} become {fill:#04x}"
-                ));
+                let text =
+                    format!("corrupt c{child}: {bytes} bytes at {offset} become {fill:#04x}");
+                self.stage.corrupted(*child, text);
             }
             Action::CutPower { children } => {
                 for (child, disk) in (0..).zip(&self.subject.disks) {
                     if children.as_ref().is_none_or(|some| some.contains(&child)) {
                         disk.cut_power();
-                        self.control(format!("power cut of c{child}"));
+                        self.stage.corrupted(child, format!("power cut of c{child}"));
                     }
                 }
             }

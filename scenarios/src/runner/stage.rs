@@ -37,6 +37,8 @@ pub(super) struct Stage {
     /// How long each disk takes when nothing is wrong, in microseconds: the least and the most.
     latency: Vec<[AtomicU64; 2]>,
     background: Mutex<Background>,
+    /// The disks that a step corrupts, each with the entry that says so.
+    corrupted: Mutex<Vec<(usize, u32)>>,
 }
 
 /// Work that no client waits for.
@@ -60,6 +62,7 @@ impl Stage {
             current: AtomicU64::new(NOBODY),
             latency,
             background: Mutex::default(),
+            corrupted: Mutex::default(),
         }
     }
 
@@ -82,6 +85,18 @@ impl Stage {
         for (limit, new) in self.latency[child as usize].iter().zip(limits(time)) {
             limit.store(new, Ordering::Relaxed);
         }
+    }
+
+    /// Records that a step corrupts a disk.
+    pub(super) fn corrupted(&self, child: u32, text: String) {
+        let at = self.recorder().entries().len();
+        self.corrupted.lock().expect("nothing panics under this lock").push((at, child));
+        self.record(What::Control(text));
+    }
+
+    /// The disks that steps have corrupted, each with the entry that says so.
+    pub(super) fn take_corrupted(&self) -> Vec<(usize, u32)> {
+        mem::take(&mut *self.corrupted.lock().expect("nothing panics under this lock"))
     }
 
     /// Ends the recording.
