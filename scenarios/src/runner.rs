@@ -8,6 +8,7 @@ mod client;
 mod stage;
 
 use crate::model::Scenario;
+use bytes::Bytes;
 use client::Player;
 use quorate_engine::{
     BlockDevice, EventSink, Image, NodeName, Quorum, QuorumOptions, event::Throttle,
@@ -42,6 +43,8 @@ pub struct Finished {
     pub child_ios: u64,
     /// The disks that steps corrupted, each with the number of the entry that says so.
     pub corrupted: Vec<(usize, u32)>,
+    /// What children answered to reads, with the number of the entry, if the array compares them.
+    pub compared: Vec<(usize, Bytes)>,
 }
 
 /// The children that an array is to be built of.
@@ -150,6 +153,7 @@ fn finish(stage: &Stage, disks: &[Arc<Disk>], subject: Option<Arc<Subject>>, end
         members: names.into_iter().map(|c| c.name.as_str().into()).collect(),
         child_ios: stage.queue.completed(),
         corrupted: stage.take_corrupted(),
+        compared: stage.take_compared(),
     }
 }
 

@@ -157,7 +157,7 @@ impl<'a> Rules<'a> {
         let ballot = spec::read(&replies, self.threshold);
         let answered = replies.iter().all(Result::is_ok);
         if self.case.scenario.array.blkverify && ballot.failure && answered {
-            self.mismatch(offset, bytes)?;
+            self.mismatch(disks, offset, bytes)?;
             return Ok(ballot.result);
         }
         if ballot.failure {
@@ -179,16 +179,16 @@ impl<'a> Rules<'a> {
         Ok(ballot.result)
     }
 
-    /// The record has no bytes of the children's, so where they differ is for the scenario to say.
-    fn mismatch(&self, offset: u64, bytes: u64) -> Result<(), Stop> {
-        let reference = self.array();
-        let events =
-            self.asked.entries.iter().filter_map(|&at| match &self.case.entries()[at].what {
-                What::Event(Event::Mismatch { first_difference, .. }) => Some(*first_difference),
-                _ => None,
-            });
-        let inside = |first: &u64| (offset..offset + bytes).contains(first);
-        let first_difference = events.last().filter(inside).unwrap_or(offset);
+    fn mismatch(&self, disks: &[u32], offset: u64, bytes: u64) -> Result<(), Stop> {
+        let all = &self.case.finished.compared;
+        let answers: Vec<&Bytes> = disks
+            .iter()
+            .filter_map(|disk| self.walk.borrow().last_answer(*disk))
+            .filter_map(|at| Some(&all[all.binary_search_by_key(&at, |(at, _)| *at).ok()?].1))
+            .collect();
+        let [a, b] = answers[..] else { unreachable!("both children that are compared answered") };
+        let first = a.iter().zip(b).position(|(a, b)| a != b).unwrap_or_default();
+        let (reference, first_difference) = (self.array(), offset + first as u64);
         self.event(&Event::Mismatch { reference, offset, bytes, first_difference })
     }
 

@@ -63,7 +63,16 @@ impl<'a> Walk<'a> {
         self.case.members_at(entry.unwrap_or(self.case.entries().len()))
     }
 
-    /// The same, to look at first.
+    /// The entry of the last answer of a disk so far.
+    pub(super) fn last_answer(&self, disk: u32) -> Option<usize> {
+        let is_answer = |at: &&usize| match &self.case.entries()[**at].what {
+            What::Reply { child, .. } => *child == disk,
+            _ => false,
+        };
+        self.asked.entries[..self.at].iter().rfind(is_answer).copied()
+    }
+
+    /// The next entry, to look at first.
     fn peek(&mut self) -> Result<(usize, &'a What), Stop> {
         loop {
             let at = *self.asked.entries.get(self.at).ok_or(Stop::Unfinished)?;
@@ -75,7 +84,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The next entry, leaving out what says nothing about the engine.
+    /// The next entry, which is then over, leaving out what says nothing about the engine.
     fn next(&mut self) -> Result<(usize, &'a What), Stop> {
         let next = self.peek()?;
         self.at += 1;

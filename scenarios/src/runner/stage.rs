@@ -1,6 +1,7 @@
 //! What everybody in a run shares: device time, the record, whose request is being polled.
 
 use crate::model::Scenario;
+use bytes::Bytes;
 use quorate_engine::{Event, EventSink};
 use quorate_faults::{
     draw::{Domain, Keyed},
@@ -39,6 +40,8 @@ pub(super) struct Stage {
     background: Mutex<Background>,
     /// The disks that a step corrupts, each with the entry that says so.
     corrupted: Mutex<Vec<(usize, u32)>>,
+    /// The bytes of the answers to reads, by entry: kept where children are compared.
+    compared: Option<Mutex<Vec<(usize, Bytes)>>>,
 }
 
 /// Work that no client waits for.
@@ -63,6 +66,7 @@ impl Stage {
             latency,
             background: Mutex::default(),
             corrupted: Mutex::default(),
+            compared: scenario.array.blkverify.then(Mutex::default),
         }
     }
 
@@ -97,6 +101,12 @@ impl Stage {
     /// The disks that steps have corrupted, each with the entry that says so.
     pub(super) fn take_corrupted(&self) -> Vec<(usize, u32)> {
         mem::take(&mut *self.corrupted.lock().expect("nothing panics under this lock"))
+    }
+
+    /// The bytes of the answers to reads, by entry, where children are compared.
+    pub(super) fn take_compared(&self) -> Vec<(usize, Bytes)> {
+        let list = self.compared.as_ref().map(|l| l.lock().expect("nothing panics under this lock"));
+        list.map(|mut list| mem::take(&mut *list)).unwrap_or_default()
     }
 
     /// Ends the recording.
@@ -229,6 +239,10 @@ impl Host for Stage {
 
     fn replied(&self, op: &ChildOp, reply: &Reply<'_>) {
         let mut recorder = self.recorder();
+        if let (Some(list), Reply::Data(Ok(data))) = (&self.compared, reply) {
+            let at = recorder.entries().len();
+            list.lock().expect("nothing panics under this lock").push((at, data.clone()));
+        }
         let answer = match reply {
             Reply::Data(Ok(data)) => Answer::Data(Ok(recorder.payload(data))),
             Reply::Data(Err(error)) => Answer::Data(Err(*error)),
