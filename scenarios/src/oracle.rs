@@ -4,11 +4,13 @@
 //! Each check is a function over the same arranged run; [`checks`] names them all. A violation names the
 //! check that found it.
 
+mod attribution;
 mod case;
 mod conformance;
 mod expectations;
 mod members;
 mod promises;
+mod turns;
 mod walk;
 
 use crate::{model::Scenario, runner::Finished};
@@ -68,6 +70,12 @@ const CHECKS: &[Check] = &[
         "each request is answered exactly once, unless its caller gives up on it",
         members::completion,
     ),
+    (
+        "attribution",
+        "whatever the array does is done on behalf of a request",
+        attribution::attribution,
+    ),
+    ("turns", "overlapping requests take turns, where the array says so", turns::turns),
     ("untouched", "bytes that nobody asked to change do not change", promises::untouched),
     (
         "promise",

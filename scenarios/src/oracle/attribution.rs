@@ -1,0 +1,31 @@
+//! Whether whatever the array does is done on somebody's behalf.
+
+use super::case::Case;
+use crate::model::Action;
+use quorate_faults::rule::OpKind;
+use quorate_reports::{Violation, What, qapi, trace::ChildCall};
+
+/// Nobody asks for the length queries of an array that opens, or takes in a child, and for nothing
+/// else is there nobody to ask. What a request goes on doing that was given up is done by others.
+pub(super) fn attribution(case: &Case<'_>, violations: &mut Vec<Violation>) {
+    let first_request = case.requests.first().map_or(usize::MAX, |asked| asked.invoked);
+    let nobodys = |(_, entry): &(usize, &quorate_reports::Entry)| entry.request.is_none();
+    let until = case.entries().iter().enumerate().take(case.first_drop());
+    for (at, entry) in until.filter(nobodys) {
+        let what = match &entry.what {
+            What::Submit(call) if at < first_request && call.kind == OpKind::Length => continue,
+            What::Submit(call) if is_added(case, call) => continue,
+            What::Submit(call) => format!("c{} is asked for a {}", call.child, call.kind.word()),
+            What::Event(event) => format!("'{}' is reported", qapi::text(event)),
+            _ => continue,
+        };
+        let reason = format!("On nobody's behalf {what}.");
+        violations.push(Case::violation("attribution", None, Some(at), reason));
+    }
+}
+
+/// Whether it is the question for the length of a child that a step adds.
+fn is_added(case: &Case<'_>, call: &ChildCall) -> bool {
+    let adds = |action: &Action| matches!(action, Action::Add { child, .. } if *child == call.child);
+    call.kind == OpKind::Length && case.scenario.scripts().flatten().any(adds)
+}
