@@ -17,5 +17,6 @@ mod faults;
 mod format;
 mod graph;
 mod options;
+mod oracle;
 mod reports;
 mod stories;

@@ -1,0 +1,243 @@
+//! Each check of the oracle is passed by what is right, and fails what is wrong.
+
+mod naive;
+
+use naive::Naive;
+use quorate_reports::{Colour, Verdict, card, timeline};
+use quorate_scenarios::{
+    catalog,
+    expand::expand,
+    fuzz::{self, Failed, Fuzz, Observer, OnFailure, Shard, Source, attempt},
+    load, oracle,
+    runner::{Engine, Scratch},
+};
+use std::{
+    collections::BTreeSet,
+    num::NonZeroU64,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+/// What is wrong with an array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bug {
+    None,
+    AlwaysFails,
+    AsksUnasked,
+    BlamesAStranger,
+    BlamesTheInnocent,
+    FlushCountsSuccesses,
+    IgnoresTurns,
+    KeepsSilent,
+    MakesDataUp,
+    MiscountsTheDifference,
+    NeverAnswersAFlush,
+    RepairsTheWrongChild,
+    SparesTheLastChild,
+    TiesGoToTheFirst,
+    WritesBeside,
+}
+
+/// Three children, a write, and a read of it, under full promises.
+const PLAIN: &str = r#"
+version = 1
+name = "plain"
+array = { children = 3, vote-threshold = 2 }
+expect.promises = "correct"
+step = [
+    { do = "write", bytes = 4096, fill = 7, events = [] },
+    { do = "flush", expect = "ok" },
+    { do = "read", bytes = 4096, holds = 7 },
+]
+"#;
+
+/// Child 1 fails its first read.
+const FAILING: &str = r#"
+version = 1
+name = "failing"
+array = { children = 3, vote-threshold = 2 }
+expect.promises = "correct"
+rule = [{ name = "fails", on = ["read"], child = 1, when = { nth = [1] }, do = { fault = "status", errno = "EIO" } }]
+step = [{ do = "read", bytes = 4096, holds = 0 }]
+"#;
+
+/// Two writes to the same bytes at the same time.
+const OVERLAPPING: &str = r#"
+version = 1
+name = "overlapping"
+array = { children = 3, vote-threshold = 2 }
+step = [{ do = "write", bytes = 4096 }]
+client = [{ step = [{ do = "write", bytes = 4096 }] }]
+"#;
+
+/// Two children that are compared, and differ from byte 100 on.
+const COMPARED: &str = r#"
+version = 1
+name = "compared"
+array = { children = 2, vote-threshold = 2, blkverify = true }
+step = [
+    { do = "corrupt", child = 1, offset = 100, bytes = 8, fill = 1 },
+    { do = "read", bytes = 512, expect = "EIO" },
+]
+"#;
+
+/// The checks that a run of the text fails, on such an array.
+#[track_caller]
+fn failed(text: &str, bug: Bug) -> BTreeSet<&'static str> {
+    let scenario = load::parse(text, "oracle").unwrap_or_else(|e| panic!("{e}\n{text}"));
+    let run = attempt::run(&scenario, "oracle", Some(&Naive(bug)), &mut Scratch::default(), None);
+    let checks: BTreeSet<&str> = run.violations.iter().map(|v| v.check).collect();
+    let story = || timeline::render(&run, Colour::Off);
+    assert_eq!(checks.is_empty(), run.verdict == Verdict::Held, "{}", story());
+    checks
+}
+
+/// For each check a scenario that an honest array passes, and a bug that it finds there.
+const BUGS: &[(&str, &str, Bug)] = &[
+    ("conformance", FAILING, Bug::KeepsSilent),
+    ("conformance", COMPARED, Bug::MiscountsTheDifference),
+    ("completion", PLAIN, Bug::NeverAnswersAFlush),
+    ("attribution", PLAIN, Bug::AsksUnasked),
+    ("turns", OVERLAPPING, Bug::IgnoresTurns),
+    ("untouched", PLAIN, Bug::WritesBeside),
+    ("availability", PLAIN, Bug::AlwaysFails),
+    ("freshness", PLAIN, Bug::MakesDataUp),
+    ("blame", PLAIN, Bug::BlamesTheInnocent),
+    ("blame", OVERLAPPING_READ, Bug::BlamesAStranger),
+    ("replicas", PLAIN, Bug::SparesTheLastChild),
+    ("expectations", PLAIN, Bug::AlwaysFails),
+    ("expectations", PLAIN, Bug::NeverAnswersAFlush),
+];
+
+/// Nothing is promised of the data.
+const OVERLAPPING_READ: &str = r#"
+version = 1
+name = "read"
+array = { children = 3, vote-threshold = 2 }
+step = [{ do = "read", bytes = 512 }]
+"#;
+
+/// Scenarios that fail a check, each made of one that holds by putting one text for another.
+const EDITS: &[(&str, &str, &str, &str)] = &[
+    ("expectations", PLAIN, "holds = 7", "holds = 8"),
+    ("expectations", PLAIN, "holds = 7", "expect = \"EIO\""),
+    ("idle rule", FAILING, "nth = [1]", "nth = [2]"),
+    ("completion", PLAIN, "promises = \"correct\"", "stall = true"),
+    (
+        "promise",
+        FAILING,
+        "step = [",
+        "child = { 0 = { fill = 1 } }\nstep = [{ do = \"corrupt\", child = 2, bytes = 512, fill = 9 },",
+    ),
+    ("promise", FAILING, "child = 1", "child = \"any\""),
+    // A request that fails cannot hold what it should.
+    ("expectations", FAILING, "child = 1", "child = \"any\""),
+    // A request that is never begun, as an earlier one never ends.
+    (
+        "expectations",
+        FAILING,
+        "do = { fault = \"status\", errno = \"EIO\" } }]\nstep = [",
+        "do = { fault = \"hang\" } }]\nexpect.stall = true\nstep = [{ do = \"read\", bytes = 512 },",
+    ),
+];
+
+#[test]
+fn bugs_are_found_by_the_check_that_is_there_for_them() {
+    for (check, text, bug) in BUGS {
+        assert_eq!(failed(text, Bug::None), BTreeSet::new(), "{check}");
+        let found = failed(text, *bug);
+        assert!(found.contains(check), "{bug:?}: {found:?}, not {check}");
+    }
+}
+
+#[test]
+fn wrong_scenarios_are_found_by_the_check_that_is_there_for_them() {
+    for (check, text, from, to) in EDITS {
+        assert_eq!(failed(text, Bug::None), BTreeSet::new(), "{check}");
+        let found = failed(&text.replacen(from, to, 1), Bug::None);
+        assert!(found.contains(check), "{from} → {to}: {found:?}, not {check}");
+    }
+}
+
+#[test]
+fn every_check_has_an_example() {
+    let named = BUGS.iter().map(|(check, ..)| *check).chain(EDITS.iter().map(|(check, ..)| *check));
+    let named: BTreeSet<&str> = named.collect();
+    assert_eq!(named, oracle::checks().map(|(name, _)| name).collect());
+}
+
+/// A late but right child is guilty of nothing, and nobody may report it.
+#[test]
+fn delays_excuse_no_report() {
+    let late = FAILING.replace(
+        "fault = \"status\", errno = \"EIO\"",
+        "fault = \"delay\", dist = \"fixed\", min = \"1ms\"",
+    );
+    assert_eq!(failed(&late, Bug::None), BTreeSet::new());
+    assert!(failed(&late, Bug::BlamesTheInnocent).contains("blame"));
+}
+
+/// Hears the first failure.
+struct First(Option<Failed>);
+
+impl Observer for First {
+    fn progressed(&mut self, _: u64, _: u64) {}
+
+    fn failed(&mut self, failed: &Failed) -> Option<String> {
+        self.0.get_or_insert_with(|| failed.clone());
+        None
+    }
+}
+
+/// The random profiles of the catalog whose disks take any request, and whose clients wait for theirs.
+fn profiles() -> Vec<Source> {
+    catalog::all()
+        .filter(|s| s.random.as_ref().is_some_and(|random| random.dropped == 0))
+        .filter(|s| s.child.is_empty() && s.disk.max_transfer.is_none())
+        .map(|scenario| Source { name: scenario.name.clone(), scenario })
+        .collect()
+}
+
+/// The first failure of a thousand seeds, and what was found.
+fn fuzz(bug: Bug) -> Option<Failed> {
+    let mut first = First(None);
+    let engine: Arc<dyn Engine> = Arc::new(Naive(bug));
+    let fuzz = Fuzz {
+        sources: profiles(),
+        seeds: 0..1000,
+        time: None,
+        jobs: 2,
+        shard: Shard { number: 1, count: NonZeroU64::MIN },
+        on_failure: OnFailure::Stop,
+        failures_max: 1,
+        watchdog: Duration::from_secs(60),
+        samples: 0,
+        engine: Some(engine),
+    };
+    let _ = fuzz::run(fuzz, &AtomicBool::new(false), &mut first);
+    first.0
+}
+
+/// Another array than ours holds, through the door that is there for it.
+#[test]
+fn an_array_of_another_make_conforms() {
+    assert!(profiles().len() > 5);
+    if let Some(failed) = fuzz(Bug::None) {
+        panic!("{}\n{}", failed.token, timeline::render(&failed.run, Colour::Off));
+    }
+}
+
+/// The three slips that the project's oracle must not miss.
+#[test]
+fn three_mutations_are_found_within_a_thousand_seeds() {
+    for bug in [Bug::TiesGoToTheFirst, Bug::RepairsTheWrongChild, Bug::FlushCountsSuccesses] {
+        let failed = fuzz(bug).unwrap_or_else(|| panic!("{bug:?} was not found"));
+        println!("{bug:?}: {} by {}", failed.token, card::class(&failed.run));
+        assert_eq!(failed.class(), "conformance", "{bug:?}");
+        let again =
+            expand(&catalog::scenario(&failed.scenario.name).unwrap(), failed.scenario.seed);
+        let honest =
+            attempt::run(&again, "again", Some(&Naive(Bug::None)), &mut Scratch::default(), None);
+        assert_eq!(honest.verdict, Verdict::Held, "{bug:?}: it is not the bug that was found");
+    }
+}
