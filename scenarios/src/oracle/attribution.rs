@@ -26,6 +26,7 @@ pub(super) fn attribution(case: &Case<'_>, violations: &mut Vec<Violation>) {
 
 /// Whether it is the question for the length of a child that a step adds.
 fn is_added(case: &Case<'_>, call: &ChildCall) -> bool {
-    let adds = |action: &Action| matches!(action, Action::Add { child, .. } if *child == call.child);
+    let adds =
+        |action: &Action| matches!(action, Action::Add { child, .. } if *child == call.child);
     call.kind == OpKind::Length && case.scenario.scripts().flatten().any(adds)
 }

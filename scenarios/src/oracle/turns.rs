@@ -59,9 +59,7 @@ pub(super) fn turns(case: &Case<'_>, violations: &mut Vec<Violation>) {
 
 fn turn(case: &Case<'_>, asked: &Asked<'_>) -> Option<Turn> {
     let (offset, bytes, exclusive) = match asked.op {
-        GuestOp::Read { offset, bytes } => {
-            (*offset, *bytes, case.scenario.array.rewrite_corrupted)
-        }
+        GuestOp::Read { offset, bytes } => (*offset, *bytes, case.scenario.array.rewrite_corrupted),
         GuestOp::Write { offset, data, .. } => (*offset, data.len() as u64, true),
         GuestOp::WriteZeroes { offset, bytes, .. } => (*offset, *bytes, true),
         _ => return None,

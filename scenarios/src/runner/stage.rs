@@ -105,7 +105,8 @@ impl Stage {
 
     /// The bytes of the answers to reads, by entry, where children are compared.
     pub(super) fn take_compared(&self) -> Vec<(usize, Bytes)> {
-        let list = self.compared.as_ref().map(|l| l.lock().expect("nothing panics under this lock"));
+        let list =
+            self.compared.as_ref().map(|l| l.lock().expect("nothing panics under this lock"));
         list.map(|mut list| mem::take(&mut *list)).unwrap_or_default()
     }
 
