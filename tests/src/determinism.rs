@@ -79,15 +79,29 @@ fn digests_are_the_same_on_every_machine() {
 
 #[test]
 fn rule_names_do_not_change_a_run_that_draws_nothing() {
-    let scenario = catalog::scenario("read-corrupt").unwrap();
+    let scenario = catalog::scenario("every-third-read-fails").unwrap();
     let run = attempt::run(&scenario, "a", None, &mut Scratch::default(), None);
     assert_eq!(run.verdict, Verdict::Held);
     let mut renamed = scenario.clone();
     renamed.name = "another".into();
+    assert!(!renamed.rules.is_empty());
+    for rule in &mut renamed.rules {
+        rule.name += " by another name";
+    }
     let again = attempt::run(&renamed, "b", None, &mut Scratch::default(), None);
     assert_eq!(run.trace.digest, again.trace.digest);
-    // A step that is no request of its own is no part of the digest, what it does is.
-    renamed.steps.retain(|step| !matches!(step, Action::Corrupt { .. }));
+    renamed.rules.clear();
     let other = attempt::run(&renamed, "c", None, &mut Scratch::default(), None);
     assert_ne!(run.trace.digest, other.trace.digest);
+}
+
+/// A step that is no request is no part of the digest, what it does is.
+#[test]
+fn what_a_step_does_changes_the_digest() {
+    let scenario = catalog::scenario("read-corrupt").unwrap();
+    let mut scratch = Scratch::default();
+    let mut sound = scenario.clone();
+    sound.steps.retain(|step| !matches!(step, Action::Corrupt { .. }));
+    assert!(sound.steps.len() < scenario.steps.len());
+    assert_ne!(digest(&scenario, &mut scratch), digest(&sound, &mut scratch));
 }
