@@ -1,6 +1,9 @@
 //! Reads scenario files, and says where and why one cannot be used.
 
-use crate::model::{Action, Array, Awaited, Children, Random, Request, Scenario};
+mod bounds;
+mod remedy;
+
+use crate::model::{Action, Array, Awaited, Children, Random, Scenario};
 use miette::{Diagnostic, NamedSource, SourceSpan};
 use quorate_faults::{inject::Plan, text::TimeRange};
 use std::{fmt::Display, fs, io, path::Path};
@@ -58,8 +61,8 @@ pub fn parse(text: &str, source: &str) -> Result<Scenario, LoadError> {
         text: NamedSource::new(source, text.to_owned()).with_language("toml"),
         at: at.map(SourceSpan::from),
     };
-    let scenario: Scenario =
-        toml::from_str(text).map_err(|e| content(e.message().into(), e.span()))?;
+    let scenario: Scenario = toml::from_str(text)
+        .map_err(|e| content(remedy::remedy(e.message(), text, e.span()), e.span()))?;
     check(&scenario).map_err(|wrong| {
         let at = DeTable::parse(text).ok().and_then(|table| place(&table, &wrong.path));
         content(wrong.message, at)
@@ -110,6 +113,7 @@ fn wrong(path: Vec<Key>, message: impl Display) -> Result<(), Wrong> {
 }
 
 fn check(scenario: &Scenario) -> Result<(), Wrong> {
+    bounds::check(scenario)?;
     let Some(random) = &scenario.random else {
         check_array(scenario)?;
         check_disks(scenario)?;
@@ -152,6 +156,7 @@ fn check_course(scenario: &Scenario) -> Result<(), Wrong> {
     }
     for (at, media) in scenario.expect.media.iter().enumerate() {
         inside(scenario, media.child, media.offset.0, media.bytes.0)
+            .and_then(|()| bounds::memory(media.bytes.0, "what is compared"))
             .or_else(|message| wrong(path!["expect", "media", at], message))?;
     }
     Ok(())
@@ -241,14 +246,14 @@ fn is_disk(name: &str) -> bool {
 }
 
 fn check_disks(scenario: &Scenario) -> Result<(), Wrong> {
-    for (number, disk) in &scenario.child {
+    for number in scenario.child.keys() {
         if number.0 >= scenario.disks() {
             let message =
                 format!("there is no disk {}: the array has {}", number.0, scenario.disks());
             return wrong(vec![Key::Name("child"), Key::Own(number.0.to_string())], message);
         }
-        let _ = disk;
     }
+    let mut filled = 0_u64;
     for number in 0..scenario.disks() {
         let disk = scenario.disk(number);
         let alignment = u64::from(disk.limits.request_alignment);
@@ -265,6 +270,11 @@ fn check_disks(scenario: &Scenario) -> Result<(), Wrong> {
                 "a disk's length is a multiple of its alignment, {alignment}, and at most 1 TiB"
             );
             return wrong(path(), message);
+        }
+        if disk.fill != 0 {
+            filled = filled.saturating_add(disk.bytes);
+            bounds::memory(filled, "all that disks hold which do not begin as zeroes")
+                .or_else(|message| wrong(path(), message))?;
         }
         if let Some(most) = disk.limits.max_transfer
             && (most == 0 || !u64::from(most).is_multiple_of(alignment))
@@ -298,8 +308,9 @@ fn check_step<'a>(
         true => Ok(()),
         false => Err(format!("there is no disk {child}: there are {}", scenario.disks())),
     };
+    bounds::check_step(action)?;
     match action {
-        Action::Request { request, background, expected } => {
+        Action::Request { background, expected, .. } => {
             let data =
                 expected.holds.is_some() || expected.length.is_some() || expected.extent.is_some();
             if let (Some(Awaited::Failure(errno)), true) = (expected.result, data) {
@@ -307,11 +318,6 @@ fn check_step<'a>(
                     "a request that fails with {errno} answers nothing that could be compared; \
                      leave out `expect`, or what the answer holds"
                 ));
-            }
-            if let Request::Read { bytes, .. } | Request::Write { bytes, .. } = request
-                && *bytes > REQUEST_BYTES_MAX
-            {
-                return Err("a request is at most 1 GiB".into());
             }
             if let Some(name) = background {
                 if running.contains(&name.as_str()) {
@@ -377,5 +383,3 @@ fn place(table: &Spanned<DeTable<'_>>, path: &[Key]) -> Option<std::ops::Range<u
 
 /// The longest disk.
 const DISK_BYTES_MAX: u64 = 1 << 40;
-/// The longest request.
-const REQUEST_BYTES_MAX: u64 = 1 << 30;

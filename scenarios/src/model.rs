@@ -272,7 +272,7 @@ impl Scenario {
     pub fn disks(&self) -> u32 {
         let named = |names: &[String]| {
             let numbers = names.iter().filter_map(|n| n.strip_prefix('c')?.parse::<u32>().ok());
-            numbers.max().map_or(0, |last| last + 1)
+            numbers.max().map_or(0, |last| last.saturating_add(1))
         };
         let children = match &self.array.children {
             Children::Count(count) => *count,

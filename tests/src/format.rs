@@ -188,3 +188,55 @@ fn requests_beyond_the_end_break_no_promise() {
     let run = attempt::run(&scenario, "x", None, &mut Scratch::default(), None);
     assert_eq!(run.verdict, Verdict::Held, "{}", timeline::render(&run, Colour::Off));
 }
+
+#[test]
+fn a_file_cannot_ask_for_more_than_there_is() {
+    let array = "[array]\nchildren = 1\nvote-threshold = 1\n";
+    for (text, says) in [
+        ("[array]\nchildren = 1001\nvote-threshold = 1", "there are at most 1000 disks"),
+        ("[array]\nchildren = [\"c4294967295\"]\nvote-threshold = 1", "there are at most 1000"),
+        ("limits.seconds = 1000000001", "a run takes at most"),
+        ("[disk]\nbytes = \"2GiB\"\nfill = 1", "all that disks hold which do not begin"),
+        ("[[step]]\ndo = \"write-zeroes\"\nbytes = \"2GiB\"", "a request is at most 1 GiB"),
+        (
+            "disk.bytes = \"2GiB\"\n[[step]]\ndo = \"corrupt\"\nchild = 0\nbytes = \"2GiB\"\nfill = 1",
+            "a range to corrupt is at most 1 GiB",
+        ),
+        (
+            "disk.bytes = \"2GiB\"\n[[expect.media]]\nchild = 0\nbytes = \"2GiB\"\nfill = 0",
+            "what is compared is at most 1 GiB",
+        ),
+        ("[random]\nchildren = [1]\nrequests = 1\nbytes-max = \"2GiB\"", "a request is at most"),
+        ("[random]\nchildren = [2000]\nrequests = 1\nbytes-max = 1", "there are at most 1000"),
+    ] {
+        // Keys of the document come before its tables.
+        let whole = match text.starts_with('[') {
+            true if text.starts_with("[array]") => text.into(),
+            true => format!("{array}{text}"),
+            false => text.replacen('\n', &format!("\n{array}"), 1),
+        };
+        let whole = if whole.contains("[array]") { whole } else { format!("{whole}\n{array}") };
+        assert!(refusal(&whole).starts_with(says), "{}", refusal(&whole));
+    }
+}
+
+#[test]
+fn what_is_missing_or_too_large_is_told_with_a_remedy() {
+    let refused = |text: &str| load::parse(text, "x").expect_err(text).to_string();
+    for (text, says) in [
+        ("name = \"x\"", "`version` is missing: write `version = 1`, the version of the format"),
+        ("version = 1", "`name` is missing: write `name = \"…\"`"),
+        ("version = 1\nname = \"x\"\n[array]", "`children` is missing: write `children = 3`, how"),
+        ("version = 1\nname = \"x\"\ndisk = { fill = 300 }", "`fill` is a byte, 0 to 255"),
+        ("version = 1\nname = \"x\"\n[[step]]\ndo = \"read\"\nholds = -1", "`holds` is a byte"),
+    ] {
+        assert!(refused(text).starts_with(says), "{}", refused(text));
+    }
+}
+
+#[test]
+fn an_error_and_what_it_would_hold_are_refused() {
+    let text = "[array]\nchildren = 1\nvote-threshold = 1\n[[step]]\ndo = \"read\"\nbytes = 512\n";
+    let both = format!("{text}expect = \"EIO\"\nholds = 0");
+    assert!(refusal(&both).starts_with("a request that fails with EIO answers nothing"));
+}

@@ -1,5 +1,9 @@
 //! Whether each request does what the rules say with what its children answer: who is asked what,
 //! in which order failures are reported, what the vote comes to, who is repaired, what is answered.
+//!
+//! An entry belongs to the request that was polled as it was made. What a dropped request still does is
+//! done while others are polled, so only requests that were over before the first one was dropped are
+//! followed. The checks that follow no request judge the others, too.
 
 use super::{
     case::{Asked, Case},
