@@ -33,13 +33,14 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Wrong> {
 
 /// Whether a step can be done in memory.
 pub(super) fn check_step(action: &Action) -> Result<(), String> {
+    let request = |request: &Request| match request {
+        Request::Read { bytes, .. }
+        | Request::Write { bytes, .. }
+        | Request::WriteZeroes { bytes, .. } => memory(*bytes, "a request"),
+        _ => Ok(()),
+    };
     match action {
-        Action::Request { request, .. } => match request {
-            Request::Read { bytes, .. }
-            | Request::Write { bytes, .. }
-            | Request::WriteZeroes { bytes, .. } => memory(*bytes, "a request"),
-            _ => Ok(()),
-        },
+        Action::Request { request: asked, .. } => request(asked),
         Action::Corrupt { bytes, .. } => memory(*bytes, "a range to corrupt"),
         _ => Ok(()),
     }
