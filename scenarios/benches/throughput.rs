@@ -46,7 +46,8 @@ fn main() {
         let rate = median(rates);
         let share = rate / bare;
         println!(
-            "child I/Os, {name:<12}            {rate:>12.0}   {share:.2} of bare madsim, goal {goal}"
+            "child I/Os, {name:<12}            {rate:>12.0}   \
+             {share:.2} of bare madsim, goal {goal}"
         );
     }
     println!("seeds of random-budget              {:>12.0}   goal 5,000", median(&mut seeds));
@@ -105,8 +106,8 @@ fn scaling(profile: &Scenario) {
     let [spin, fuzz] = gains.map(|mut gains| median(&mut gains));
     let share = fuzz / spin;
     println!(
-        "a second job gains a fuzz {fuzz:.2}, where a second spin loop gains {spin:.2}: {share:.2}, \
-         goal 0.9"
+        "a second job gains a fuzz {fuzz:.2}, where a second spin loop gains {spin:.2}: \
+         {share:.2}, goal 0.9"
     );
 }
 

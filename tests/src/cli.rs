@@ -344,5 +344,6 @@ fn a_full_disk_is_said() {
 
 /// A profile with a rule of the name of one that it draws.
 const CLASH: &str = "version = 1\nname = \"clash\"\n[array]\nchildren = 3\nvote-threshold = 2\n\
-    [[rule]]\nname = \"corrupt-0\"\non = [\"read\"]\nchild = 0\ndo = { fault = \"short\", bytes = 1 }\n\
+    [[rule]]\nname = \"corrupt-0\"\non = [\"read\"]\nchild = 0\n\
+    do = { fault = \"short\", bytes = 1 }\n\
     [random]\nchildren = [3]\nrequests = 10\nbytes-max = \"2KiB\"\nfaults = [\"corrupt\"]\n";
