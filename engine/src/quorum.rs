@@ -36,9 +36,9 @@ use options::{Overlap, QuorumOptions};
 use serde_json::Value;
 use std::{
     fmt,
-    future::Future,
+    future::{self, Future},
     ops::Range,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
@@ -159,9 +159,13 @@ impl Quorum {
 
     /// Adds a child, which votes from now on as the last. Nothing is copied to it.
     ///
+    /// Requests in flight go on without it. Only a child with a larger alignment than all the others
+    /// waits for them, so also for a child that hangs until that one is removed: around bytes that
+    /// are not whole blocks of its own it reads and writes more than those requests asked for.
+    ///
     /// # Errors
-    /// A blkverify array takes no third child, and no array the same node twice; and a child of another
-    /// length is refused, which QEMU accepts and then aborts on (D4).
+    /// A blkverify array takes no third child, a closed one none, and no array the same node twice;
+    /// and a child of another length is refused, which QEMU accepts and then aborts on.
     pub async fn add_child(
         &self,
         node_name: NodeName,
@@ -173,7 +177,7 @@ impl Quorum {
         let name = NodeName::from("");
         let node = node_name.clone();
         let child = Child { name, node_name, device };
-        let mut member = Member::new(child).await.map_err(ChangeError::Unreadable)?;
+        let member = Member::new(child).await.map_err(ChangeError::Unreadable)?;
         let (bytes, expected) = (member.rounded_bytes(), self.array.bytes);
         if bytes != expected {
             return Err(ChangeError::Length { node, bytes, expected });
@@ -181,17 +185,16 @@ impl Quorum {
         if self.array.options.rewrite_corrupted() && member.limits.read_only {
             return Err(ChangeError::ReadOnly);
         }
-        let mut membership = self.array.membership();
-        // A node without a name cannot be told from others.
-        let is_same = |other: &Arc<Member>| other.child.node_name == node;
-        if !node.as_str().is_empty() && membership.members.iter().any(is_same) {
-            return Err(ChangeError::HasParent(node));
+        let mut drained = None;
+        loop {
+            {
+                let mut membership = self.array.membership();
+                if member.alignment() <= membership.alignment() || drained.is_some() {
+                    return self.array.join(&mut membership, member);
+                }
+            }
+            drained = Some(self.array.drained().await);
         }
-        let name = child_name(membership.next_index);
-        member.child.name = name.clone();
-        let members = membership.members.iter().cloned().chain([Arc::new(member)]).collect();
-        *membership = Arc::new(Membership::new(members, membership.next_index + 1));
-        Ok(name)
     }
 
     /// Removes a child at once, also one that hangs: what it has not answered counts as failed with
@@ -270,6 +273,7 @@ impl Membership {
         let zeroes = |has: fn(ZeroFlags) -> bool| limits().all(|l| l.zeroes.is_some_and(has));
         let limits = Limits {
             request_alignment: 1,
+            // As bdrv_merge_limits, for an array above; whatever is longer is cut here.
             max_transfer: limits().filter_map(|l| l.max_transfer).min(),
             write_fua: false,
             zeroes: Some(ZeroFlags {
@@ -284,7 +288,7 @@ impl Membership {
 
     /// The largest alignment that one of the children asks for.
     fn alignment(&self) -> u64 {
-        let alignments = self.members.iter().map(|m| u64::from(m.limits.request_alignment));
+        let alignments = self.members.iter().map(|member| member.alignment());
         alignments.max().expect("an array has children")
     }
 }
@@ -298,7 +302,8 @@ impl Array {
         self.membership().clone()
     }
 
-    /// Queues for bytes and waits for the turn.
+    /// Queues for bytes and waits for the turn. `mode` hears whether the bytes are whole blocks of
+    /// every child.
     ///
     /// # Errors
     /// `ENOMEDIUM` if the array is closed, `EINVAL` if the bytes are not all inside it.
@@ -306,35 +311,76 @@ impl Array {
         &self,
         offset: u64,
         bytes: u64,
-        mode: impl Fn(&Self) -> Mode,
+        mode: impl Fn(bool) -> Mode,
     ) -> Result<Claim<'_>> {
-        let end = offset.checked_add(bytes).filter(|&end| end <= self.bytes);
-        let range = offset..end.ok_or(Errno::EINVAL)?;
+        let range = self.inside(offset, bytes)?;
         loop {
-            let turn = self.turn_of(range.clone());
-            let claim = self.queues.data.claim(turn.clone(), mode(self));
-            claim.turn().await;
-            if self.closed.load(Ordering::SeqCst) {
-                return Err(Errno::ENOMEDIUM);
-            }
-            // A child with a larger alignment may have come while this request waited.
-            if self.turn_of(range.clone()) == turn {
+            let unit = self.members().alignment();
+            // A child with a larger alignment reads and writes the bytes around these.
+            let around = range.start / unit * unit..range.end.next_multiple_of(unit);
+            let whole = (offset | bytes).is_multiple_of(unit);
+            let claim = self.wait(self.queues.data.claim(around, mode(whole))).await?;
+            // Larger blocks come only between requests, but this one may have queued before them.
+            if self.members().alignment() <= unit {
                 return Ok(claim);
             }
         }
     }
 
-    /// What has to be claimed for these bytes: a child with a larger alignment reads and writes the
-    /// bytes around them.
-    fn turn_of(&self, range: Range<u64>) -> Range<u64> {
-        let unit = self.members().alignment();
-        range.start / unit * unit..range.end.next_multiple_of(unit)
+    /// The range of a request, if all of it lies inside the array.
+    fn inside(&self, offset: u64, bytes: u64) -> Result<Range<u64>> {
+        let end = offset.checked_add(bytes).filter(|&end| end <= self.bytes);
+        end.map(|end| offset..end).ok_or(Errno::EINVAL)
+    }
+
+    /// The last of the children from now on.
+    fn join(
+        &self,
+        membership: &mut Arc<Membership>,
+        mut member: Member,
+    ) -> std::result::Result<NodeName, ChangeError> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(ChangeError::Closed(self.options.node_name().clone()));
+        }
+        // A node without a name cannot be told from others.
+        let node = &member.child.node_name;
+        let is_same = |other: &Arc<Member>| other.child.node_name == *node;
+        if !node.as_str().is_empty() && membership.members.iter().any(is_same) {
+            return Err(ChangeError::HasParent(node.clone()));
+        }
+        let name = child_name(membership.next_index);
+        member.child.name = name.clone();
+        let members = membership.members.iter().cloned().chain([Arc::new(member)]).collect();
+        *membership = Arc::new(Membership::new(members, membership.next_index + 1));
+        Ok(name)
+    }
+
+    async fn wait<'a>(&self, claim: Claim<'a>) -> Result<Claim<'a>> {
+        claim.turn().await;
+        if self.closed.load(Ordering::SeqCst) { Err(Errno::ENOMEDIUM) } else { Ok(claim) }
+    }
+
+    /// Waits until no data are in flight, those of requests that nobody polls any more included.
+    async fn drained(&self) -> Claim<'_> {
+        let claim = self.queues.data.drain();
+        {
+            let mut turn = pin!(claim.turn());
+            let poll = |cx: &mut Context<'_>| {
+                let seen = self.detached.help();
+                let done = turn.as_mut().poll(cx);
+                if done.is_pending() {
+                    self.detached.rest(seen, cx);
+                }
+                done
+            };
+            future::poll_fn(poll).await;
+        }
+        claim
     }
 
     /// How a write shares its bytes: alone, unless the order of overlapping writes is to be left to
     /// chance as QEMU leaves it, and no child has to read around them.
-    fn write_mode(&self, offset: u64, bytes: u64) -> Mode {
-        let whole = (offset | bytes).is_multiple_of(self.members().alignment());
+    fn write_mode(&self, whole: bool) -> Mode {
         match self.options.overlap() {
             Overlap::Qemu if whole => Mode::Shared,
             _ => Mode::Exclusive,
@@ -343,9 +389,7 @@ impl Array {
 
     /// Waits for the turn of a flush, or enters a query, which has none to wait for.
     async fn enter_control(&self, turn: Range<u64>, mode: Mode) -> Result<Claim<'_>> {
-        let claim = self.queues.control.claim(turn, mode);
-        claim.turn().await;
-        if self.closed.load(Ordering::SeqCst) { Err(Errno::ENOMEDIUM) } else { Ok(claim) }
+        self.wait(self.queues.control.claim(turn, mode)).await
     }
 
     fn report_bad(&self, op: OpType, member: &Member, error: Option<Errno>, sectors: Sectors) {
@@ -375,8 +419,7 @@ impl Array {
     /// Zero only if all children say so, for the shortest of their runs; else data for the longest
     /// run of data.
     async fn block_status(&self, offset: u64, bytes: u64) -> Result<Extent> {
-        let end = offset.checked_add(bytes).filter(|&end| end <= self.bytes);
-        end.ok_or(Errno::EINVAL)?;
+        self.inside(offset, bytes)?;
         let claim = self.enter_control(QUERY, Mode::Shared).await?;
         if bytes == 0 {
             return Ok(Extent { bytes: 0, kind: ExtentKind::Data });
@@ -408,8 +451,12 @@ impl Array {
         data.turn().await;
         let control = self.queues.control.drain();
         control.turn().await;
-        if self.closed.swap(true, Ordering::SeqCst) {
-            return Ok(());
+        {
+            // Under the lock: a child that joins before this is closed with the others.
+            let _membership = self.membership();
+            if self.closed.swap(true, Ordering::SeqCst) {
+                return Ok(());
+            }
         }
         let mut result = self.flush_members(&control).await;
         for member in &self.members().members {
@@ -484,11 +531,7 @@ impl Drop for Quorum {
 
 impl BlockDevice for Quorum {
     fn limits(&self) -> Limits {
-        Limits {
-            max_transfer: None,
-            read_only: self.array.options.read_only(),
-            ..self.array.members().limits
-        }
+        Limits { read_only: self.array.options.read_only(), ..self.array.members().limits }
     }
 
     fn length(&self) -> IoFuture<'_, u64> {

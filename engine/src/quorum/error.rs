@@ -138,6 +138,9 @@ pub enum ChangeError {
     /// The new child could not be asked for its length.
     #[error("Could not refresh total sector count: {}", .0.message())]
     Unreadable(Errno),
+    /// Nothing is asked of the array any more. QEMU's is gone by then.
+    #[error("Node '{0}' is closed")]
+    Closed(NodeName),
     /// The new child takes no writes.
     #[error("Block node is read-only")]
     ReadOnly,
@@ -162,6 +165,7 @@ impl ChangeError {
         match self {
             Self::Unreadable(errno) => *errno,
             Self::ReadOnly => Errno::EACCES,
+            Self::Closed(_) => Errno::ENOMEDIUM,
             Self::InUse(_) => Errno::EBUSY,
             _ => Errno::EINVAL,
         }

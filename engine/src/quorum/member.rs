@@ -42,6 +42,10 @@ impl Member {
         round_up(self.bytes)
     }
 
+    pub(super) fn alignment(&self) -> u64 {
+        self.limits.request_alignment.into()
+    }
+
     /// From now on every request counts this child as failed.
     pub(super) fn remove(&self) {
         self.removed.store(true, Ordering::SeqCst);

@@ -5,7 +5,7 @@ use super::{
     extents::{Claim, Mode},
     fan_out::{FanOut, One},
     member::whole,
-    options::{Overlap, ReadPattern},
+    options::ReadPattern,
 };
 use crate::{
     device::Flags,
@@ -17,7 +17,7 @@ use bytes::{Bytes, BytesMut};
 
 impl Array {
     pub(super) async fn read(&self, offset: u64, bytes: usize) -> Result<Bytes> {
-        let claim = self.enter(offset, bytes as u64, Self::read_mode).await?;
+        let claim = self.enter(offset, bytes as u64, |whole| self.read_mode(whole)).await?;
         let first = self.read_piece(&claim, offset, bytes).await?;
         if first.len() == bytes {
             return Ok(first);
@@ -32,12 +32,9 @@ impl Array {
         Ok(data.freeze())
     }
 
-    /// A read that may repair has to keep others off its bytes.
-    fn read_mode(&self) -> Mode {
-        match self.options.overlap() {
-            Overlap::Serialise if self.options.rewrite_corrupted() => Mode::Exclusive,
-            _ => Mode::Shared,
-        }
+    /// A read that may repair keeps others off its bytes as a write does.
+    fn read_mode(&self, whole: bool) -> Mode {
+        if self.options.rewrite_corrupted() { self.write_mode(whole) } else { Mode::Shared }
     }
 
     /// Reads as much of the range as may be voted on as one.

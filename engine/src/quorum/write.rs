@@ -70,7 +70,7 @@ impl Array {
         if self.options.read_only() {
             return Err(Errno::EPERM);
         }
-        self.enter(offset, bytes, |array| array.write_mode(offset, bytes)).await
+        self.enter(offset, bytes, |whole| self.write_mode(whole)).await
     }
 
     async fn write_piece(

@@ -3,8 +3,10 @@
 use super::super::{
     bed::Bed,
     stage::{Outcome, Stage, full},
+    task::now,
 };
-use quorate_engine::{BlockDevice, Errno, Flags, Limits};
+use quorate_engine::{BlockDevice, Errno, Flags, Limits, Quorum, QuorumOptions};
+use std::sync::Arc;
 
 /// Three children, of which the second takes 1024 bytes at most.
 fn bed(letters: &str) -> Bed {
@@ -19,7 +21,6 @@ fn bed(letters: &str) -> Bed {
 #[test]
 fn each_fragment_is_asked_of_all_before_the_next() {
     let bed = bed("AAA");
-    assert_eq!(bed.array.limits().max_transfer, None, "the array itself takes any length");
     assert_eq!(bed.read(100, 2500), Ok("A".into()));
     let mut lines = Vec::new();
     for range in ["100+1024", "1124+1024", "2148+452"] {
@@ -80,4 +81,26 @@ fn zeroes_are_cut_only_where_they_are_written() {
         "c1 write 2048+452 .",
         "c2 zero 0+2500",
     ]);
+}
+
+/// The outer array votes on what the inner one can vote on at once.
+#[test]
+fn an_array_above_cuts_as_the_children_below_ask() {
+    let inner = bed("AAA");
+    assert_eq!(inner.array.limits().max_transfer, Some(1024));
+    let stage = inner.stage.clone();
+    let options = QuorumOptions::builder("outer", 1)
+        .child("in", inner.array.clone())
+        .child("c3", stage.child('A', Limits::NONE))
+        .build()
+        .unwrap();
+    let sink = Arc::new(|_| {});
+    let outer = now(async { Quorum::open(options, &(), sink).await.map(Arc::new) }).unwrap();
+    stage.take();
+    assert_eq!(now(outer.pread(0, 1500)), Ok(full('A', 1500)));
+    let mut lines = Vec::new();
+    for range in ["0+1024", "1024+476"] {
+        lines.extend(["c0", "c1", "c2", "c3"].map(|child| format!("{child} read {range}")));
+    }
+    assert_eq!(stage.take(), lines);
 }

@@ -81,6 +81,16 @@ fn a_child_that_does_not_fit_the_options_is_refused() {
 }
 
 #[test]
+fn a_closed_array_takes_no_child() {
+    let bed = Bed::new("AA", 2);
+    assert_eq!(now(bed.array.close()), Ok(()));
+    let refused = add(&bed, 'A').unwrap_err();
+    assert_eq!(refused.errno(), Errno::ENOMEDIUM);
+    assert_eq!(refused.to_string(), "Node 'q' is closed");
+    assert_eq!(names(&bed).len(), 2);
+}
+
+#[test]
 fn as_many_children_as_the_threshold_asks_for_stay() {
     let bed = Bed::new("AAA", 2);
     let refused = bed.array.remove_child("children.7").unwrap_err();

@@ -5,7 +5,10 @@ use super::super::{
     stage::{Stage, full},
     task::{Task, now},
 };
-use quorate_engine::{BlockDevice, Flags, Limits, quorum::options::Overlap};
+use quorate_engine::{
+    BlockDevice, Flags, Limits,
+    quorum::options::{Overlap, QuorumBuilder},
+};
 
 fn left_to_chance(letters: &str, threshold: usize) -> Bed {
     Bed::with(letters, threshold, Limits::NONE, |options| options.overlap(Overlap::Qemu))
@@ -159,4 +162,68 @@ fn a_request_that_waits_for_its_turn_can_be_dropped() {
     // A write that was polled counts as started: it happens, as a child's would.
     assert_eq!(third.done(), Some(Ok(full('C', 512))));
     assert_eq!(now(bed.array.close()), Ok(()));
+}
+
+/// What lies around the repaired bytes in that sector may be somebody's write by then.
+#[test]
+fn a_repair_of_part_of_a_sector_keeps_writes_off_even_where_chance_rules() {
+    let stage = Stage::default();
+    let sectors = Limits { request_alignment: 512, ..Limits::NONE };
+    let limits = [Limits::NONE, Limits::NONE, sectors];
+    let children = ['A', 'A', 'X'].into_iter().zip(limits);
+    let children = children.map(|(letter, limits)| stage.child(letter, limits)).collect();
+    let options = |options: QuorumBuilder| options.overlap(Overlap::Qemu).rewrite_corrupted(true);
+    let bed = Bed::over(stage, 2, children, options);
+    bed.stage.hold("c2 write 0+512 AX");
+    let mut read = Task::start(bed.array.pread(0, 256));
+    let mut write = Task::start(bed.array.pwrite(256, full('B', 256), Flags::NONE));
+    assert!(write.waits());
+    bed.stage.release("c2 write");
+    assert_eq!(read.done(), Some(Ok(full('A', 256))));
+    assert_eq!(write.done(), Some(Ok(())));
+    assert_eq!([0, 1, 2].map(|i| bed.stage.holds(i)), ["ABA", "ABA", "ABX"]);
+}
+
+/// Two requests that had nothing to do with each other meet in a block of the child that joins.
+#[test]
+fn a_child_with_larger_blocks_joins_between_requests() {
+    let bed = Bed::new("AA", 2);
+    let sectors = Limits { request_alignment: 512, ..Limits::NONE };
+    let child = bed.stage.child('A', sectors);
+    bed.stage.hold("c0 write 0+256");
+    let mut left = Task::start(bed.array.pwrite(0, full('B', 256), Flags::NONE));
+    let mut add = Task::start(bed.array.add_child("c2".into(), child));
+    // In the queue behind the child: cut to its blocks only once it is there.
+    let mut mid = Task::start(bed.array.pwrite(256, full('C', 128), Flags::NONE));
+    let mut right = Task::start(bed.array.pwrite(384, full('D', 128), Flags::NONE));
+    assert!(add.waits());
+    assert!(mid.waits());
+    assert!(right.waits());
+    bed.stage.hold("c2 read");
+    bed.stage.release("c0");
+    assert_eq!(left.done(), Some(Ok(())));
+    assert_eq!(add.done(), Some(Ok("children.2".into())));
+    assert!(mid.waits());
+    assert!(right.waits(), "it lets the one before it go first, and shares its block");
+    assert!(mid.waits());
+    bed.stage.unhold();
+    bed.stage.release("c2 read");
+    assert_eq!(mid.done(), Some(Ok(())));
+    assert_eq!(right.done(), Some(Ok(())));
+    assert_eq!([0, 1, 2].map(|i| bed.stage.holds(i)), ["BCDA", "BCDA", "ACDA"]);
+}
+
+/// Nobody polls the write that the new child waits for.
+#[test]
+fn a_child_with_larger_blocks_helps_a_request_that_was_given_up() {
+    let bed = Bed::new("AA", 2);
+    let sectors = Limits { request_alignment: 512, ..Limits::NONE };
+    let child = bed.stage.child('A', sectors);
+    bed.stage.hold("c0 write");
+    let write = Task::start(bed.array.pwrite(0, full('B', 256), Flags::NONE));
+    drop(write);
+    let mut add = Task::start(bed.array.add_child("c2".into(), child));
+    assert!(add.waits());
+    bed.stage.release("c0");
+    assert_eq!(add.done(), Some(Ok("children.2".into())));
 }
