@@ -7,17 +7,33 @@ use crate::{
 use bytes::Bytes;
 use std::{
     collections::BTreeMap,
+    ops::Range,
     sync::{Arc, Mutex, MutexGuard},
 };
 
 /// A sparse run of bytes; what was never written reads as zeroes and takes no memory.
 ///
 /// A clone shares its pages until one side writes to them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Image {
     bytes: u64,
     pages: BTreeMap<u64, Arc<Page>>,
 }
+
+/// By what they hold, whichever of their zeroes take memory.
+impl PartialEq for Image {
+    fn eq(&self, other: &Self) -> bool {
+        let has = |a: &Self, b: &Self| {
+            a.pages.iter().all(|(at, page)| match b.pages.get(at) {
+                Some(other) => page == other,
+                None => page.iter().all(|byte| *byte == 0),
+            })
+        };
+        self.bytes == other.bytes && has(self, other) && has(other, self)
+    }
+}
+
+impl Eq for Image {}
 
 type Page = [u8; PAGE_BYTES];
 
@@ -72,7 +88,9 @@ impl Image {
     /// If the range reaches beyond the end.
     pub fn zero(&mut self, offset: u64, bytes: u64) {
         self.assert_inside(offset, bytes);
-        for (page, within) in pieces(offset, bytes) {
+        let touched: Vec<u64> = self.pages.range(pages(offset, bytes)).map(|(p, _)| *p).collect();
+        for page in touched {
+            let within = within(page, offset, bytes);
             if within.len() == PAGE_BYTES {
                 self.pages.remove(&page);
             } else if let Some(p) = self.pages.get_mut(&page) {
@@ -98,17 +116,21 @@ impl Image {
 
     /// Whether the start of a range takes memory, and for how long that stays so.
     fn status(&self, offset: u64, bytes: u64) -> Extent {
-        let kind = |page| match self.pages.contains_key(&page) {
-            true => ExtentKind::Data,
-            false => ExtentKind::Zero,
-        };
-        let mut pieces =
-            pieces(offset, bytes).map(|(page, within)| (kind(page), within.len() as u64));
-        let Some((first, length)) = pieces.next() else {
+        let asked = pages(offset, bytes);
+        if asked.is_empty() {
             return Extent { bytes: 0, kind: ExtentKind::Data };
-        };
-        let more: u64 = pieces.take_while(|(kind, _)| *kind == first).map(|(_, bytes)| bytes).sum();
-        Extent { bytes: length + more, kind: first }
+        }
+        let mut taken = self.pages.range(asked.clone()).map(|(page, _)| *page).peekable();
+        let mut end = asked.start;
+        while taken.next_if_eq(&end).is_some() {
+            end += 1;
+        }
+        let kind = if end > asked.start { ExtentKind::Data } else { ExtentKind::Zero };
+        if kind == ExtentKind::Zero {
+            end = taken.next().unwrap_or(asked.end);
+        }
+        let end = (end.saturating_mul(PAGE_BYTES as u64)).min(offset + bytes);
+        Extent { bytes: end - offset, kind }
     }
 
     fn assert_inside(&self, offset: u64, bytes: u64) {
@@ -118,16 +140,23 @@ impl Image {
 }
 
 /// The parts of a range, each inside one page: the page's number and the range within it.
-fn pieces(offset: u64, bytes: u64) -> impl Iterator<Item = (u64, std::ops::Range<usize>)> {
-    let page_bytes = PAGE_BYTES as u64;
-    let end = offset + bytes;
-    let first = offset / page_bytes;
-    let last = if bytes == 0 { first } else { end.div_ceil(page_bytes) };
-    (first..last).map(move |page| {
-        let start = page * page_bytes;
-        let within = |at: u64| usize::try_from(at - start).expect("inside a page");
-        (page, within(offset.max(start))..within(end.min(start + page_bytes)))
-    })
+fn pieces(offset: u64, bytes: u64) -> impl Iterator<Item = (u64, Range<usize>)> {
+    pages(offset, bytes).map(move |page| (page, within(page, offset, bytes)))
+}
+
+/// The numbers of the pages that a range touches.
+fn pages(offset: u64, bytes: u64) -> Range<u64> {
+    let first = offset / PAGE_BYTES as u64;
+    let end = if bytes == 0 { first } else { (offset + bytes).div_ceil(PAGE_BYTES as u64) };
+    first..end
+}
+
+/// The part of a range that lies in a page which it touches.
+fn within(page: u64, offset: u64, bytes: u64) -> Range<usize> {
+    let start = page * PAGE_BYTES as u64;
+    let part = |at: u64| usize::try_from(at - start).expect("inside a page");
+    let end = (offset + bytes).min(start.saturating_add(PAGE_BYTES as u64));
+    part(offset.max(start))..part(end)
 }
 
 /// Bytes that are kept or left out together.
@@ -165,7 +194,7 @@ impl Memory {
     }
 
     fn image(&self) -> MutexGuard<'_, Image> {
-        self.image.lock().expect("a range was checked before the lock was taken")
+        self.image.lock().expect("every range is checked before the image is touched")
     }
 
     /// Runs `act` on the image if the range lies inside it.

@@ -109,15 +109,20 @@ impl Claim<'_> {
     pub(super) fn park(&self, cx: &Context<'_>) {
         let mut entries = self.extents.entries();
         let at = entries.position(self.ticket);
-        entries.list[at].park(cx);
+        let replaced = entries.list[at].park(cx);
+        drop(entries);
+        drop(replaced);
     }
 }
 
 impl Entry {
-    fn park(&mut self, cx: &Context<'_>) {
-        match &mut self.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
+    /// Answers the waker that has had its day, to be dropped outside the lock: what a task does then
+    /// is not this module's to say.
+    #[must_use]
+    fn park(&mut self, cx: &Context<'_>) -> Option<Waker> {
+        match &self.waker {
+            Some(waker) if waker.will_wake(cx.waker()) => None,
+            _ => self.waker.replace(cx.waker().clone()),
         }
     }
 }
@@ -153,7 +158,9 @@ impl Future for Turn<'_> {
         if !earlier.iter().any(|e| e.conflicts(&rest[0])) {
             return Poll::Ready(());
         }
-        rest[0].park(cx);
+        let replaced = rest[0].park(cx);
+        drop(entries);
+        drop(replaced);
         Poll::Pending
     }
 }

@@ -156,3 +156,31 @@ fn a_device_answers_for_the_limits_it_was_given() {
 fn index(bytes: u64) -> usize {
     usize::try_from(bytes).expect("small")
 }
+
+/// Costs by what an image holds, not by how long it is.
+#[test]
+fn a_huge_image_is_as_cheap_as_what_it_holds() {
+    let huge = 1 << 62;
+    let mut image = Image::new(huge);
+    image.write(1 << 40, b"far");
+    let device = Memory::with_image(image.clone(), Limits::NONE);
+    let zero = Extent { bytes: 1 << 40, kind: ExtentKind::Zero };
+    assert_eq!(now(device.block_status(0, huge)), Ok(zero));
+    let data = Extent { bytes: 4096, kind: ExtentKind::Data };
+    assert_eq!(now(device.block_status(1 << 40, huge - (1 << 40))), Ok(data));
+    image.zero(1, huge - 2);
+    image.resize(1 << 41);
+    assert_eq!(image, Image::new(1 << 41));
+    assert_eq!(now(device.truncate(10, Prealloc::Off)), Ok(()));
+    assert_eq!(device.snapshot(), Image::new(10));
+}
+
+#[test]
+fn images_are_equal_by_what_they_hold() {
+    let (mut written, zeroes) = (Image::new(8192), Image::new(8192));
+    written.write(5000, &[0; 10]);
+    assert_eq!(written, zeroes);
+    written.write(5000, &[1]);
+    assert_ne!(written, zeroes);
+    assert_ne!(zeroes, Image::new(8191));
+}
