@@ -36,6 +36,12 @@ impl Pattern {
     fn matches(self, label: &Label) -> bool {
         self.child.is_none_or(|c| c == label.child) && self.kind.is_none_or(|k| k == label.kind)
     }
+
+    /// Whether whatever matches `other` matches this one.
+    fn covers(self, other: Self) -> bool {
+        let child = self.child.is_none() || self.child == other.child;
+        child && (self.kind.is_none() || self.kind == other.kind)
+    }
 }
 
 /// The queue of one run. Clones are handles to the same queue.
@@ -141,10 +147,11 @@ impl Queue {
         held.into_iter().take(count).map(|e| e.held = false).count()
     }
 
-    /// Ends a hold: matching operations complete as they would have.
+    /// Ends every hold that the pattern covers: matching operations complete as they would have, but
+    /// for those that a wider hold or another one keeps.
     pub fn release_all(&self, pattern: Pattern) {
         let mut inner = self.inner();
-        inner.held.retain(|p| *p != pattern);
+        inner.held.retain(|p| !pattern.covers(*p));
         let still = inner.held.clone();
         for entry in inner.matching(pattern) {
             let label = entry.label.expect("only operations match");

@@ -49,7 +49,7 @@ impl Simulation {
     /// Polls clients until all are done. Whenever none of them can move, one entry of the queue
     /// completes; clients that can move are polled in order of their number.
     ///
-    /// `background` is polled with them and not waited for, but once the clients are done, whatever is
+    /// `background` is polled with them and not waited for, whether it ends or not, but once the clients are done, whatever is
     /// still pending in the queue comes to its end.
     pub fn drive(
         &self,
@@ -64,7 +64,8 @@ impl Simulation {
 
 fn drive(queue: &Queue, clients: Vec<Task<'_>>, background: Task<'_>, budget: Budget) -> End {
     let clock = TimeHandle::current();
-    let mut left = clients.len();
+    let clients_count = clients.len();
+    let mut left = clients_count;
     let mut tasks: Vec<_> = clients.into_iter().chain([background]).map(Some).collect();
     let ready = Ready::all(tasks.len());
     let wakers: Vec<Waker> = (0..tasks.len()).map(|i| ready.waker(i)).collect();
@@ -73,7 +74,7 @@ fn drive(queue: &Queue, clients: Vec<Task<'_>>, background: Task<'_>, budget: Bu
             let Some(task) = &mut tasks[number] else { continue };
             if task.as_mut().poll(&mut Context::from_waker(&wakers[number])) == Poll::Ready(()) {
                 tasks[number] = None;
-                left -= 1;
+                left -= usize::from(number < clients_count);
             }
         }
         let Some(now) = queue.step() else {
@@ -85,7 +86,7 @@ fn drive(queue: &Queue, clients: Vec<Task<'_>>, background: Task<'_>, budget: Bu
         // madsim's clock follows device time, for whatever in the run may read it.
         clock.advance(Duration::from_micros(now).saturating_sub(clock.elapsed()));
     }
-    End::OverBudget
+    if left == 0 { End::Finished } else { End::OverBudget }
 }
 
 /// Which clients have been woken: one bit each.
