@@ -71,6 +71,8 @@ impl Errno {
     pub const EEXIST: Self = Self::known(17);
     /// Invalid argument.
     pub const EINVAL: Self = Self::known(22);
+    /// File too large.
+    pub const EFBIG: Self = Self::known(27);
     /// No space left on device.
     pub const ENOSPC: Self = Self::known(28);
     /// Read-only file system.

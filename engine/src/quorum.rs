@@ -408,7 +408,7 @@ impl Array {
         let mut agreed = None;
         for member in &membership.members {
             let bytes = One(&claim, member, member.child.device.length()).await?;
-            let bytes = member::round_up(bytes);
+            let bytes = member::round_up(bytes)?;
             if *agreed.get_or_insert(bytes) != bytes {
                 return Err(Errno::EIO);
             }

@@ -155,7 +155,7 @@ impl Queue {
         let still = inner.held.clone();
         for entry in inner.matching(pattern) {
             let label = entry.label.expect("only operations match");
-            entry.held = still.iter().any(|p| p.matches(&label));
+            entry.held &= still.iter().any(|p| p.matches(&label));
         }
     }
 

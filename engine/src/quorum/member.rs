@@ -26,12 +26,18 @@ impl Member {
     /// Asks the child for its length and limits.
     ///
     /// # Errors
-    /// The child's own, or `EINVAL` where its length is not a multiple of its alignment.
+    /// The child's own; `EINVAL` where its alignment is no power of two, or its length or its longest
+    /// request no multiple of it; `EFBIG` where its length in sectors is more than a file has.
     pub(super) async fn new(child: Child) -> Result<Self> {
         let limits = child.device.limits();
-        assert!(limits.request_alignment.is_power_of_two(), "an alignment is a power of two");
+        let unit = limits.request_alignment;
+        let takes = limits.max_transfer.is_none_or(|most| most > 0 && most.is_multiple_of(unit));
+        if !unit.is_power_of_two() || !takes {
+            return Err(Errno::EINVAL);
+        }
         let bytes = child.device.length().await?;
-        if !bytes.is_multiple_of(u64::from(limits.request_alignment)) {
+        round_up(bytes)?;
+        if !bytes.is_multiple_of(u64::from(unit)) {
             return Err(Errno::EINVAL);
         }
         Ok(Self { child, limits, bytes, removed: AtomicBool::new(false) })
@@ -39,7 +45,7 @@ impl Member {
 
     /// The length as the array compares it: in whole sectors.
     pub(super) fn rounded_bytes(&self) -> u64 {
-        round_up(self.bytes)
+        self.bytes.next_multiple_of(SECTOR_BYTES)
     }
 
     pub(super) fn alignment(&self) -> u64 {
@@ -86,12 +92,36 @@ impl Member {
             if padded.end > self.bytes {
                 return Err(Errno::ENOSPC);
             }
-            // QEMU drops an error of this read and writes back whatever its buffer holds (D6).
-            let mut all = self.read_all(padded.clone()).await?;
-            let from = index(offset - padded.start);
-            all[from..from + data.len()].copy_from_slice(&data);
-            self.write_all(padded.start, all.freeze(), flags).await
+            // QEMU drops an error of this read and writes back whatever its buffer holds.
+            let all = self.surrounded(padded.clone(), offset, &data).await?;
+            self.write_all(padded.start, all, flags).await
         })
+    }
+
+    /// The data with what lies around them in their first and last block. As bdrv_padding_rmw_read:
+    /// two blocks that meet are read at once, whatever lies between others is not read at all.
+    async fn surrounded(&self, padded: Range<u64>, offset: u64, data: &Bytes) -> Result<Bytes> {
+        let unit = self.alignment();
+        let end = offset + data.len() as u64;
+        let (head, tail) = (offset > padded.start, end < padded.end);
+        let blocks = if head && tail { 2 } else { 1 };
+        if padded.end - padded.start <= blocks * unit {
+            let mut all = self.read_all(padded.clone()).await?;
+            all[index(offset - padded.start)..index(end - padded.start)].copy_from_slice(data);
+            return Ok(all.freeze());
+        }
+        let mut all = BytesMut::with_capacity(index(padded.end - padded.start));
+        if head {
+            let block = self.read_all(padded.start..padded.start + unit).await?;
+            all.extend_from_slice(&block[..index(offset - padded.start)]);
+        }
+        all.extend_from_slice(data);
+        if tail {
+            let start = padded.end - unit;
+            let block = self.read_all(start..padded.end).await?;
+            all.extend_from_slice(&block[index(end - start)..]);
+        }
+        Ok(all.freeze())
     }
 
     /// As bdrv_co_do_pwrite_zeroes does for one node.
@@ -128,30 +158,38 @@ impl Member {
         self.write(edge.start, zeroes, self.supported(flags)).await
     }
 
-    /// Says whether the zeroes had to be written as data.
+    /// Says whether some of the zeroes had to be written as data. As bdrv_co_do_pwrite_zeroes: behind
+    /// each piece that was, the child is asked for zeroes once more.
     async fn zero_aligned(&self, offset: u64, bytes: u64, flags: Flags) -> Result<bool> {
-        let caps = self.limits.zeroes;
-        if let Some(caps) = caps {
-            let passed = Flags {
-                fua: flags.fua && caps.fua,
-                may_unmap: flags.may_unmap && caps.may_unmap,
-                no_fallback: flags.no_fallback,
-            };
-            match self.child.device.pwrite_zeroes(offset, bytes, passed).await {
+        let most = BOUNCE_BYTES_MAX.max(self.limits.request_alignment);
+        let most = self.limits.max_transfer.map_or(most, |limit| limit.min(most));
+        let step = bytes.min(u64::from(most));
+        let (mut at, end) = (offset, offset + bytes);
+        let mut buffer = Bytes::new();
+        while at < end {
+            match self.zero_at_once(at, end - at, flags).await {
                 Err(Errno::ENOTSUP) if !flags.no_fallback => {}
-                other => return other.map(|()| false),
+                other => return other.map(|()| at > offset),
             }
-        }
-        let step = self.limits.max_transfer.unwrap_or(ZERO_BUFFER_BYTES).min(ZERO_BUFFER_BYTES);
-        let buffer = Bytes::from(vec![0; index(bytes.min(u64::from(step)))]);
-        let mut done = 0;
-        while done < bytes {
-            let piece = buffer.slice(..index((bytes - done).min(u64::from(step))));
+            if buffer.is_empty() {
+                buffer = vec![0; index(step)].into();
+            }
+            let piece = buffer.slice(..index(step.min(end - at)));
             let length = piece.len() as u64;
-            self.child.device.pwrite(offset + done, piece, self.supported(flags)).await?;
-            done += length;
+            self.child.device.pwrite(at, piece, self.supported(flags)).await?;
+            at += length;
         }
         Ok(true)
+    }
+
+    async fn zero_at_once(&self, offset: u64, bytes: u64, flags: Flags) -> Result<()> {
+        let caps = self.limits.zeroes.ok_or(Errno::ENOTSUP)?;
+        let passed = Flags {
+            fua: flags.fua && caps.fua,
+            may_unmap: flags.may_unmap && caps.may_unmap,
+            no_fallback: flags.no_fallback,
+        };
+        self.child.device.pwrite_zeroes(offset, bytes, passed).await
     }
 
     /// What of these flags a plain write to the child can carry.
@@ -173,7 +211,7 @@ impl Member {
             padded.end = padded.end.min(self.bytes);
             let answer =
                 self.child.device.block_status(padded.start, padded.end - padded.start).await?;
-            let known = (padded.start + answer.bytes).saturating_sub(offset).min(bytes);
+            let known = padded.start.saturating_add(answer.bytes).saturating_sub(offset).min(bytes);
             if known == 0 { Err(Errno::EIO) } else { Ok(Extent { bytes: known, ..answer }) }
         })
     }
@@ -232,13 +270,17 @@ pub(super) fn whole(reply: Result<Bytes>, bytes: usize) -> Result<Bytes> {
 }
 
 /// The length in whole sectors, as QEMU counts lengths.
-pub(super) fn round_up(bytes: u64) -> u64 {
-    bytes.next_multiple_of(SECTOR_BYTES)
+///
+/// # Errors
+/// `EFBIG` as bdrv_getlength has it, where that is more bytes than a signed number counts.
+pub(super) fn round_up(bytes: u64) -> Result<u64> {
+    let rounded = bytes.checked_next_multiple_of(SECTOR_BYTES);
+    rounded.filter(|&bytes| i64::try_from(bytes).is_ok()).ok_or(Errno::EFBIG)
 }
 
 fn index(bytes: u64) -> usize {
     usize::try_from(bytes).expect("a buffer of this length exists or is about to")
 }
 
-/// The most zeroes that are written as data in one piece.
-const ZERO_BUFFER_BYTES: u32 = 1 << 20;
+/// The most zeroes that are written as data in one piece: MAX_BOUNCE_BUFFER.
+pub(super) const BOUNCE_BYTES_MAX: u32 = 32768 << 9;

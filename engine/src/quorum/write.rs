@@ -4,7 +4,7 @@ use super::{
     Array, FLUSH, Membership,
     extents::{Claim, Mode},
     fan_out::{FanOut, One},
-    member::Member,
+    member::{BOUNCE_BYTES_MAX, Member},
 };
 use crate::{
     device::{Flags, IoFuture},
@@ -51,7 +51,7 @@ impl Array {
             match self.zero_piece(&claim, &membership, at, end - at, passed).await {
                 Err(Errno::ENOTSUP) if !flags.no_fallback => {
                     // The vote itself came to ENOTSUP: once more, as a write, and reported again.
-                    let zeroes = Bytes::from(vec![0; membership.cut((end - at).min(BUFFER_BYTES))]);
+                    let zeroes = Bytes::from(vec![0; membership.cut((end - at).min(BOUNCE_BYTES_MAX.into()))]);
                     self.write_piece(&claim, &membership, at, &zeroes).await?;
                     at += zeroes.len() as u64;
                     flush |= flags.fua;
@@ -150,6 +150,3 @@ impl Membership {
         usize::try_from(bytes.min(most)).expect("a request fits into memory")
     }
 }
-
-/// The most zeroes that are written as data in one piece.
-const BUFFER_BYTES: u64 = 1 << 20;

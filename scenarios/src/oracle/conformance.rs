@@ -7,7 +7,7 @@
 
 use super::{
     case::{Asked, Case},
-    walk::{Ask, Deviation, Stop, Walk, node_name, zeroes},
+    walk::{Ask, BOUNCE_BYTES_MAX, Deviation, Stop, Walk, node_name, zeroes},
 };
 use crate::spec::{self, Reply};
 use bytes::Bytes;
@@ -249,7 +249,7 @@ impl<'a> Rules<'a> {
             let zero = Ask { flags: passed, ..ask(OpKind::WriteZeroes, offset + done, rest) };
             match self.mirrored(zero)? {
                 Err(Errno::ENOTSUP) if !flags.no_fallback => {
-                    let piece = self.cut(rest.min(1 << 20));
+                    let piece = self.cut(rest.min(BOUNCE_BYTES_MAX));
                     let payload = zeroes(piece);
                     let ask = Ask { payload, ..ask(OpKind::Write, offset + done, piece) };
                     if let Err(errno) = self.mirrored(ask)? {
@@ -326,6 +326,9 @@ impl<'a> Rules<'a> {
         let mut lengths = Vec::new();
         for &disk in disks {
             match self.walk.borrow_mut().one(disk, ask(OpKind::Length, 0, 0), None)? {
+                Ok(Payload { bytes, .. }) if bytes > (i64::MAX as u64) / 512 * 512 => {
+                    return Ok(Err(Errno::EFBIG));
+                }
                 Ok(payload) => lengths.push(payload.bytes.next_multiple_of(512)),
                 Err(errno) => return Ok(Err(errno)),
             }

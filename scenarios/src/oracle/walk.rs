@@ -47,6 +47,8 @@ struct Part {
     ordinal: u64,
     /// How much of a write in the place of unsupported zeroes is asked for.
     written: u64,
+    /// Whether zeroes are asked for now, of what is not written.
+    zeroing: bool,
     /// Whether the flush behind such a write is asked for.
     flushed: bool,
     reply: Option<Reply<Payload>>,
@@ -110,7 +112,7 @@ impl<'a> Walk<'a> {
     ) -> Result<Vec<Reply<Payload>>, Stop> {
         let mut parts = Vec::with_capacity(disks.len());
         for &disk in disks {
-            let mut part = Part { disk, ask, ordinal: 0, written: 0, flushed: false, reply: None };
+            let mut part = Part { disk, ask, ordinal: 0, written: 0, zeroing: false, flushed: false, reply: None };
             let limits = self.case.disks[disk as usize].limits;
             // A child that says it knows no zeroes is not even asked for them.
             let unable = ask.kind == OpKind::WriteZeroes && limits.zeroes.is_none();
@@ -118,6 +120,7 @@ impl<'a> Walk<'a> {
             let first = instead.flatten().unwrap_or(ask);
             part.ordinal = self.submitted(disk, first)?;
             part.written = if unable { first.bytes } else { 0 };
+            part.zeroing = first.kind == OpKind::WriteZeroes;
             parts.push(part);
         }
         while parts.iter().any(|part| part.reply.is_none()) {
@@ -196,7 +199,8 @@ impl<'a> Walk<'a> {
         let limits = self.case.disks[part.disk as usize].limits;
         if let Some(more) = instead_of_zeroes(part, reply, &limits) {
             part.ordinal = self.submitted(part.disk, more)?;
-            part.written += more.bytes;
+            part.written += if more.kind == OpKind::Write { more.bytes } else { 0 };
+            part.zeroing = more.kind == OpKind::WriteZeroes;
             part.flushed = more.kind == OpKind::Flush;
             return Ok(());
         }
@@ -229,20 +233,27 @@ impl<'a> Walk<'a> {
 }
 
 /// What a child gets in the place of zeroes that it does not support: a write, piece by piece, that is
-/// FUA where the zeroes were and the child can; where it cannot, a flush behind the last piece.
+/// FUA where the zeroes were and the child can; where it cannot, a flush behind the last piece. A child
+/// that may know zeroes is asked for the rest behind each piece.
 fn instead_of_zeroes(part: &Part, reply: Reply<Payload>, limits: &Limits) -> Option<Ask> {
     let Ask { kind, offset, bytes, flags, .. } = part.ask;
-    let unsupported = part.written == 0 && reply == Err(Errno::ENOTSUP);
+    let unable = limits.zeroes.is_none();
+    let unsupported = (part.zeroing || unable && part.written == 0) && reply == Err(Errno::ENOTSUP);
     let going_on = part.written > 0 && reply.is_ok();
     if kind != OpKind::WriteZeroes || flags.no_fallback || !unsupported && !going_on {
         return None;
     }
     let plain = |kind| Ask { kind, flags: Flags::NONE, ..part.ask };
-    if part.written < bytes {
-        let most = limits.max_transfer.map_or(ZERO_BUFFER_BYTES, u64::from);
-        let piece = (bytes - part.written).min(most.min(ZERO_BUFFER_BYTES));
+    let zeroed = part.zeroing && !unsupported;
+    if part.written < bytes && !zeroed && !part.flushed {
+        let (offset, rest) = (offset + part.written, bytes - part.written);
+        if !unsupported && !unable {
+            return Some(Ask { offset, bytes: rest, ..part.ask });
+        }
+        let most = limits.max_transfer.map_or(BOUNCE_BYTES_MAX, u64::from);
+        let piece = rest.min(most.min(BOUNCE_BYTES_MAX));
         let flags = Flags { fua: flags.fua && limits.write_fua, ..Flags::NONE };
-        let (offset, payload) = (offset + part.written, zeroes(piece));
+        let payload = zeroes(piece);
         return Some(Ask { offset, bytes: piece, flags, payload, ..plain(OpKind::Write) });
     }
     let flush = flags.fua && !limits.write_fua && !part.flushed;
@@ -279,4 +290,4 @@ pub(super) fn node_name(disk: u32) -> NodeName {
 }
 
 /// The most zeroes that are written as data in one piece.
-const ZERO_BUFFER_BYTES: u64 = 1 << 20;
+pub(super) const BOUNCE_BYTES_MAX: u64 = 16 << 20;

@@ -77,8 +77,19 @@ fn zeroes_are_cut_only_where_they_are_written() {
         "c0 zero 0+2500",
         "c1 zero 0+2500",
         "c1 write 0+1024 .",
+        "c1 zero 1024+1476",
         "c1 write 1024+1024 .",
+        "c1 zero 2048+452",
         "c1 write 2048+452 .",
+        "c2 zero 0+2500",
+    ]);
+    bed.stage.rule("c1 zero 1024", Outcome::Obeyed);
+    assert_eq!(bed.zero(0, 2500, Flags::NONE), Ok(()));
+    bed.saw(&[
+        "c0 zero 0+2500",
+        "c1 zero 0+2500",
+        "c1 write 0+1024 .",
+        "c1 zero 1024+1476",
         "c2 zero 0+2500",
     ]);
 }

@@ -5,7 +5,11 @@ use super::super::{
     stage::{Outcome, Stage, full, letters},
     task::now,
 };
-use quorate_engine::{BlockDevice, Errno, Flags, Limits};
+use quorate_engine::{
+    BlockDevice, Errno, Flags, Limits, Memory, Prealloc, Quorum, QuorumOptions,
+    quorum::error::{ChangeError, OpenError},
+};
+use std::sync::Arc;
 
 /// The second child takes whole sectors of 512 bytes, at most two at once.
 fn bed(letters: [char; 3]) -> Bed {
@@ -39,7 +43,30 @@ fn a_write_reads_its_sectors_and_writes_them_back() {
     assert_eq!(bed.stage.image(1), bed.stage.image(0));
 }
 
-/// QEMU writes back whatever the buffer of the failed read holds (D6).
+/// What lies between the first and the last sector is overwritten whole.
+#[test]
+fn a_long_write_reads_its_first_and_last_sector_only() {
+    let table: [(u64, usize, &[&str]); 6] = [
+        (600, 1900, &["c1 read 512+512", "c1 read 2048+512"]),
+        (1024, 1100, &["c1 read 2048+512"]),
+        (600, 1448, &["c1 read 512+512"]),
+        (600, 500, &["c1 read 512+1024"]),
+        (512, 100, &["c1 read 512+512"]),
+        (512, 512, &[]),
+    ];
+    for (offset, bytes, reads) in table {
+        let stage = Stage::default();
+        let sectors = Limits { request_alignment: 512, ..Limits::NONE };
+        let children = vec![stage.child('A', Limits::NONE), stage.child('A', sectors)];
+        let bed = Bed::over(stage, 2, children, |options| options);
+        assert_eq!(bed.write(offset, full('B', bytes), Flags::NONE), Ok(()));
+        let lines = bed.stage.take().into_iter().filter(|line| line.contains("read"));
+        assert_eq!(lines.collect::<Vec<_>>(), reads, "{offset}+{bytes}");
+        assert_eq!(bed.stage.image(1), bed.stage.image(0), "{offset}+{bytes}");
+    }
+}
+
+/// QEMU writes back whatever the buffer of the failed read holds.
 #[test]
 fn a_failed_read_inside_a_write_is_the_childs_failure_and_nothing_is_written() {
     for outcome in [Outcome::Failed(Errno::EIO), Outcome::Data(full('A', 100))] {
@@ -115,4 +142,37 @@ fn a_write_behind_a_childs_end_is_that_childs_enospc() {
     bed.told(&["! c0 write ENOSPC 1+1"]);
     assert_eq!(bed.zero(990, 34, Flags::NONE), Ok(()));
     bed.saw(&["c0 zero 990+10", "c1 zero 990+34", "c2 zero 990+34"]);
+}
+
+#[test]
+fn a_child_with_limits_that_are_none_is_refused() {
+    for (request_alignment, max_transfer) in
+        [(0, None), (3, None), (512, Some(100)), (512, Some(0)), (1, Some(0))]
+    {
+        let limits = Limits { request_alignment, max_transfer, ..Limits::NONE };
+        let bed = Bed::new("AA", 2);
+        let child = bed.stage.child('A', limits);
+        let added = now(bed.array.add_child("new".into(), child.clone()));
+        assert_eq!(added, Err(ChangeError::Unreadable(Errno::EINVAL)));
+        let options = QuorumOptions::builder("r", 1).child("new", child).build().unwrap();
+        let opened = now(async { Quorum::open(options, &(), Arc::new(|_| {})).await.map(drop) });
+        assert_eq!(opened, Err(OpenError::Length(Errno::EINVAL)));
+    }
+}
+
+#[test]
+fn a_length_that_no_signed_number_counts_is_refused() {
+    let most = i64::MAX as u64;
+    for bytes in [u64::MAX, most + 1, most] {
+        let child = Arc::new(Memory::new(bytes));
+        let options = QuorumOptions::builder("r", 1).child("c", child).build().unwrap();
+        let opened = now(async { Quorum::open(options, &(), Arc::new(|_| {})).await.map(drop) });
+        assert_eq!(opened, Err(OpenError::Length(Errno::EFBIG)));
+    }
+    let child = Arc::new(Memory::new(4096));
+    let options = QuorumOptions::builder("r", 1).child("c", child.clone()).build().unwrap();
+    let array = now(async { Quorum::open(options, &(), Arc::new(|_| {})).await.map(Arc::new) });
+    let array = array.unwrap();
+    assert_eq!(now(child.truncate(u64::MAX, Prealloc::Off)), Ok(()));
+    assert_eq!(now(array.length()), Err(Errno::EFBIG));
 }
