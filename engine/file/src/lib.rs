@@ -15,10 +15,10 @@ use quorate_engine::{
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Seek, SeekFrom},
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, FileTypeExt},
     path::Path,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -53,7 +53,16 @@ pub struct FileDevice {
     file: Mutex<Option<Arc<File>>>,
     /// Requests beyond it are refused, so that no write lets the file grow.
     bytes: Arc<AtomicU64>,
+    durable: Arc<Durable>,
     access: Access,
+}
+
+/// Whether what was synced is on the medium. A page that could not be written back counts as clean
+/// afterwards, so a later success of the operating system's would be a lie about it. As
+/// page_cache_inconsistent of QEMU's file-posix.
+#[derive(Debug, Default)]
+struct Durable {
+    failed: OnceLock<Errno>,
 }
 
 /// What a file is opened for.
@@ -84,15 +93,24 @@ impl FileDevice {
     /// Opens a file that exists. Its length is what it is now.
     ///
     /// # Errors
-    /// The operating system's.
+    /// The operating system's, and `InvalidInput` for what is neither a file nor a block device of
+    /// it.
     pub fn open(path: impl AsRef<Path>, access: Access) -> io::Result<Self> {
         let write = access == Access::ReadWrite;
+        let path = path.as_ref();
+        // Before it is opened: a pipe would wait for its other end.
+        let kind = fs::metadata(path)?.file_type();
+        if !kind.is_file() && !kind.is_block_device() {
+            let text = "neither a file nor a block device";
+            return Err(io::Error::new(ErrorKind::InvalidInput, text));
+        }
         Self::new(OpenOptions::new().read(true).write(write).open(path)?, access)
     }
 
     fn new(file: File, access: Access) -> io::Result<Self> {
         let bytes = Arc::new(AtomicU64::new(length(&file)?));
-        Ok(Self { file: Mutex::new(Some(Arc::new(file))), bytes, access })
+        let durable = Arc::default();
+        Ok(Self { file: Mutex::new(Some(Arc::new(file))), bytes, durable, access })
     }
 
     fn file(&self) -> Result<Arc<File>> {
@@ -144,9 +162,10 @@ impl BlockDevice for FileDevice {
         Box::pin(async move {
             self.writable()?;
             let file = self.inside(offset, data.len() as u64)?;
+            let durable = self.durable.clone();
             pool::run(move || {
                 write(&file, offset, &data)?;
-                if flags.fua { sync(&file) } else { Ok(()) }
+                if flags.fua { durable.sync(&file) } else { Ok(()) }
             })
             .await
         })
@@ -160,9 +179,10 @@ impl BlockDevice for FileDevice {
                 return Err(Errno::ENOTSUP);
             }
             let file = self.inside(offset, bytes)?;
+            let durable = self.durable.clone();
             pool::run(move || {
                 write_zeroes(&file, offset, bytes)?;
-                if flags.fua { sync(&file) } else { Ok(()) }
+                if flags.fua { durable.sync(&file) } else { Ok(()) }
             })
             .await
         })
@@ -176,10 +196,12 @@ impl BlockDevice for FileDevice {
         })
     }
 
+    /// Once it has failed it fails ever after, and so does every FUA write, with the first error:
+    /// what is lost from the page cache by then is not written by another try.
     fn flush(&self) -> IoFuture<'_, ()> {
         Box::pin(async {
-            let file = self.file()?;
-            pool::run(move || sync(&file)).await
+            let (file, durable) = (self.file()?, self.durable.clone());
+            pool::run(move || durable.sync(&file)).await
         })
     }
 
@@ -261,8 +283,16 @@ fn write_zeroes(file: &File, offset: u64, bytes: u64) -> Result<()> {
     Ok(())
 }
 
-fn sync(file: &File) -> Result<()> {
-    Ok(file.sync_data()?)
+impl Durable {
+    fn sync(&self, file: &File) -> Result<()> {
+        if let Some(error) = self.failed.get() {
+            return Err(*error);
+        }
+        let synced = file.sync_data().map_err(Errno::from);
+        synced.map_err(|error| *self.failed.get_or_init(|| error))?;
+        // Another one may have failed meanwhile, and the operating system tells only one of them.
+        self.failed.get().map_or(Ok(()), |error| Err(*error))
+    }
 }
 
 /// The most zeroes that are written in one piece.

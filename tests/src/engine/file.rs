@@ -1,4 +1,6 @@
 //! Children that are files.
+//!
+//! Not shown: that a flush which failed fails ever after. No file of the test's own fails to sync.
 
 use super::memory::{BYTES_MAX, check, steps};
 use futures_lite::future::block_on;
@@ -61,6 +63,17 @@ fn a_file_that_exists_is_not_created_again() {
     assert_eq!(fs::read(path(&dir)).unwrap(), b"precious");
     let missing = FileDevice::open(dir.path().join("missing"), Access::ReadOnly).unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn what_is_no_file_is_not_opened() {
+    let dir = dir();
+    for path in [dir.path(), Path::new("/dev/null")] {
+        for access in [Access::ReadOnly, Access::ReadWrite] {
+            let refused = FileDevice::open(path, access).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::InvalidInput, "{path:?}");
+        }
+    }
 }
 
 #[test]
