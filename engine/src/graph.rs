@@ -169,8 +169,8 @@ impl Graph {
             (Some(child), None) => {
                 let no_child =
                     || ChangeError::NoChild { parent: parent.into(), child: child.into() };
-                array.ok_or_else(no_child)?.remove_child(child)?;
-                let orphans = self.table().unlink(parent, |name, _| name == child);
+                let gone = array.ok_or_else(no_child)?.remove_child(child)?;
+                let orphans = self.table().unlink(parent, child, &gone.node_name);
                 close(orphans).await;
                 Ok(())
             }
@@ -264,8 +264,7 @@ struct Linked<'a> {
 impl Drop for Linked<'_> {
     fn drop(&mut self) {
         if !self.kept {
-            let this = |_: &str, child: &NodeName| child.as_str() == self.node;
-            let orphans = self.graph.table().unlink(self.parent, this);
+            let orphans = self.graph.table().unlink(self.parent, "", &self.node.into());
             drop(orphans);
         }
     }

@@ -230,6 +230,17 @@ fn started() -> Graph {
     graph
 }
 
+#[test]
+fn the_name_of_an_open_device_is_checked() {
+    let graph = started();
+    let disk = || Disk::zeroed(65536);
+    let options = QuorumOptions::builder("d", 1).child("#block001", disk()).build();
+    let refused = ready(graph.open(options.expect("the options are valid"))).map(drop);
+    assert_eq!(said(async { refused }), "Invalid node-name: '#block001'");
+    let options = QuorumOptions::builder("d", 1).child("", disk()).build();
+    ready(graph.open(options.expect("the options are valid"))).expect("it gets a name");
+}
+
 #[track_caller]
 fn open(graph: &Graph, node: Value) {
     let options = QuorumOptions::from_json(&node).expect("the options are valid");

@@ -103,6 +103,9 @@ impl Resolver for Children<'_> {
                     self.graph.open_definition(definition, Some(edge)).await?
                 }
                 ChildSpec::Device { node_name, device } => {
+                    if !node_name.as_str().is_empty() {
+                        check_node_name(node_name.as_str())?;
+                    }
                     let mut reserved = self.graph.reserve(node_name.as_str(), "", Some(edge))?;
                     reserved.keep(Device::Other(device.clone()));
                     (reserved.name.clone(), device.clone())

@@ -8,7 +8,10 @@ use crate::{
         error::{ChangeError, OpenError},
     },
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Nodes by name.
 #[derive(Default)]
@@ -174,16 +177,20 @@ impl Table {
         }
     }
 
-    /// Takes out an edge, and every node that nobody holds any more. Answers the devices to close.
+    /// Takes out the edge to a node, and every node that nobody holds any more. Answers the devices
+    /// to close. The name only tells edges to the same node apart: a new one may still be called by
+    /// the number that it was expected to get.
     pub(super) fn unlink(
         &mut self,
         parent: &str,
-        edge: impl Fn(&str, &NodeName) -> bool,
+        name: &str,
+        child: &NodeName,
     ) -> Vec<Arc<dyn BlockDevice>> {
         let Some(node) = self.nodes.get_mut(parent) else { return Vec::new() };
-        let Some(at) = node.children.iter().position(|(name, child)| edge(name, child)) else {
-            return Vec::new();
-        };
+        let mut edges = node.children.iter();
+        let exact = edges.position(|(edge, node)| edge == name && node == child);
+        let at = exact.or_else(|| node.children.iter().position(|(_, node)| node == child));
+        let Some(at) = at else { return Vec::new() };
         let (name, child) = node.children.remove(at);
         // As quorum_del_child: the number of the newest child is given out again.
         if node.next_child.checked_sub(1).is_some_and(|newest| child_name(newest) == name) {
@@ -228,8 +235,18 @@ impl Table {
 
     /// Whether `name` is `top` or somewhere below it.
     fn is_below(&self, name: &str, top: &str) -> bool {
-        let children = || self.node(top).into_iter().flat_map(|node| &node.children);
-        name == top || children().any(|(_, child)| self.is_below(name, child.as_str()))
+        let mut seen = BTreeSet::new();
+        let mut going = vec![top];
+        while let Some(at) = going.pop() {
+            if at == name {
+                return true;
+            }
+            if seen.insert(at) {
+                let children = self.node(at).into_iter().flat_map(|node| &node.children);
+                going.extend(children.map(|(_, child)| child.as_str()));
+            }
+        }
+        false
     }
 
     fn is_orphan(&self, name: &NodeName) -> bool {
