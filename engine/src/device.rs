@@ -17,7 +17,8 @@ pub type IoFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 /// Offsets and lengths that a caller passes are multiples of [`Limits::request_alignment`], no
 /// request is longer than [`Limits::max_transfer`], and none reaches beyond the length.
 pub trait BlockDevice: Send + Sync {
-    /// What requests the device takes. May change only while no request is in flight.
+    /// What requests the device takes. A parent asks once, when it takes the child: whatever was
+    /// answered then is taken ever after, by an array also once its children have changed.
     fn limits(&self) -> Limits;
 
     /// The length in bytes.

@@ -159,9 +159,10 @@ impl Quorum {
 
     /// Adds a child, which votes from now on as the last. Nothing is copied to it.
     ///
-    /// Requests in flight go on without it. Only a child with a larger alignment than all the others
-    /// waits for them, so also for a child that hangs until that one is removed: around bytes that
-    /// are not whole blocks of its own it reads and writes more than those requests asked for.
+    /// Requests in flight go on without it. Only a child with a larger alignment than all the
+    /// others waits for them, so also for a child that hangs until that one is removed: around
+    /// bytes that are not whole blocks of its own it reads and writes more than those requests
+    /// asked for.
     ///
     /// # Errors
     /// A blkverify array takes no third child, a closed one none, and no array the same node twice;
@@ -198,7 +199,8 @@ impl Quorum {
     }
 
     /// Removes a child at once, also one that hangs: what it has not answered counts as failed with
-    /// `ECANCELED` and is reported. Its device stays open.
+    /// `ECANCELED` and is reported. Its device stays open. An operation that hung may still land:
+    /// the device must not be added again before it has answered whatever it was asked.
     ///
     /// # Errors
     /// There is no such child, or the remaining ones could not reach the threshold.

@@ -101,6 +101,9 @@ pub fn versions(replies: &[Result<Bytes>]) -> Vec<Vec<usize>> {
 }
 
 /// The offset of the first byte in which two replies differ.
+///
+/// # Panics
+/// If they have two lengths.
 #[must_use]
 pub fn first_difference(a: &[u8], b: &[u8]) -> Option<usize> {
     assert_eq!(a.len(), b.len(), "replies to one request have one length");

@@ -147,8 +147,8 @@ impl Queue {
         held.into_iter().take(count).map(|e| e.held = false).count()
     }
 
-    /// Ends every hold that the pattern covers: matching operations complete as they would have, but
-    /// for those that a wider hold or another one keeps.
+    /// Ends every hold that the pattern covers: matching operations complete as they would have,
+    /// but for those that a wider hold or another one keeps.
     pub fn release_all(&self, pattern: Pattern) {
         let mut inner = self.inner();
         inner.held.retain(|p| !pattern.covers(*p));

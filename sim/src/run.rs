@@ -49,8 +49,8 @@ impl Simulation {
     /// Polls clients until all are done. Whenever none of them can move, one entry of the queue
     /// completes; clients that can move are polled in order of their number.
     ///
-    /// `background` is polled with them and not waited for, whether it ends or not, but once the clients are done, whatever is
-    /// still pending in the queue comes to its end.
+    /// `background` is polled with them and not waited for, whether it ends or not, but once the
+    /// clients are done, whatever is still pending in the queue comes to its end.
     pub fn drive(
         &self,
         queue: &Queue,

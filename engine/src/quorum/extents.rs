@@ -116,8 +116,8 @@ impl Claim<'_> {
 }
 
 impl Entry {
-    /// Answers the waker that has had its day, to be dropped outside the lock: what a task does then
-    /// is not this module's to say.
+    /// Answers the waker that has had its day, to be dropped outside the lock: what a task does
+    /// then is not this module's to say.
     #[must_use]
     fn park(&mut self, cx: &Context<'_>) -> Option<Waker> {
         match &self.waker {

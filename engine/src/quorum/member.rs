@@ -26,8 +26,9 @@ impl Member {
     /// Asks the child for its length and limits.
     ///
     /// # Errors
-    /// The child's own; `EINVAL` where its alignment is no power of two, or its length or its longest
-    /// request no multiple of it; `EFBIG` where its length in sectors is more than a file has.
+    /// The child's own; `EINVAL` where its alignment is no power of two, or its length or its
+    /// longest request no multiple of it; `EFBIG` where its length in sectors is more than a file
+    /// has.
     pub(super) async fn new(child: Child) -> Result<Self> {
         let limits = child.device.limits();
         let unit = limits.request_alignment;
@@ -158,8 +159,8 @@ impl Member {
         self.write(edge.start, zeroes, self.supported(flags)).await
     }
 
-    /// Says whether some of the zeroes had to be written as data. As bdrv_co_do_pwrite_zeroes: behind
-    /// each piece that was, the child is asked for zeroes once more.
+    /// Says whether some of the zeroes had to be written as data. As bdrv_co_do_pwrite_zeroes:
+    /// behind each piece that was, the child is asked for zeroes once more.
     async fn zero_aligned(&self, offset: u64, bytes: u64, flags: Flags) -> Result<bool> {
         let most = BOUNCE_BYTES_MAX.max(self.limits.request_alignment);
         let most = self.limits.max_transfer.map_or(most, |limit| limit.min(most));

@@ -195,7 +195,7 @@ impl QuorumOptions {
 
     /// The node as `blockdev-add` takes it, with other children than it was opened with.
     #[must_use]
-    pub fn to_json_with(&self, children: impl IntoIterator<Item = Value>) -> Value {
+    pub(crate) fn to_json_with(&self, children: impl IntoIterator<Item = Value>) -> Value {
         let mut node = Map::new();
         node.insert("driver".into(), DRIVER.into());
         if !self.node_name.as_str().is_empty() {

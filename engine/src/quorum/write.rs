@@ -51,7 +51,8 @@ impl Array {
             match self.zero_piece(&claim, &membership, at, end - at, passed).await {
                 Err(Errno::ENOTSUP) if !flags.no_fallback => {
                     // The vote itself came to ENOTSUP: once more, as a write, and reported again.
-                    let zeroes = Bytes::from(vec![0; membership.cut((end - at).min(BOUNCE_BYTES_MAX.into()))]);
+                    let bytes = membership.cut((end - at).min(BOUNCE_BYTES_MAX.into()));
+                    let zeroes = Bytes::from(vec![0; bytes]);
                     self.write_piece(&claim, &membership, at, &zeroes).await?;
                     at += zeroes.len() as u64;
                     flush |= flags.fua;

@@ -112,7 +112,15 @@ impl<'a> Walk<'a> {
     ) -> Result<Vec<Reply<Payload>>, Stop> {
         let mut parts = Vec::with_capacity(disks.len());
         for &disk in disks {
-            let mut part = Part { disk, ask, ordinal: 0, written: 0, zeroing: false, flushed: false, reply: None };
+            let mut part = Part {
+                disk,
+                ask,
+                ordinal: 0,
+                written: 0,
+                zeroing: false,
+                flushed: false,
+                reply: None,
+            };
             let limits = self.case.disks[disk as usize].limits;
             // A child that says it knows no zeroes is not even asked for them.
             let unable = ask.kind == OpKind::WriteZeroes && limits.zeroes.is_none();
@@ -232,9 +240,9 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What a child gets in the place of zeroes that it does not support: a write, piece by piece, that is
-/// FUA where the zeroes were and the child can; where it cannot, a flush behind the last piece. A child
-/// that may know zeroes is asked for the rest behind each piece.
+/// What a child gets in the place of zeroes that it does not support: a write, piece by piece, that
+/// is FUA where the zeroes were and the child can; where it cannot, a flush behind the last piece.
+/// A child that may know zeroes is asked for the rest behind each piece.
 fn instead_of_zeroes(part: &Part, reply: Reply<Payload>, limits: &Limits) -> Option<Ask> {
     let Ask { kind, offset, bytes, flags, .. } = part.ask;
     let unable = limits.zeroes.is_none();
