@@ -19,4 +19,5 @@ mod graph;
 mod options;
 mod oracle;
 mod reports;
+mod sim;
 mod stories;
