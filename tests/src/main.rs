@@ -3,7 +3,6 @@
 //! One binary, a module for each thing that is tested.
 
 #![expect(
-    clippy::unwrap_used,
     clippy::print_stdout,
     clippy::cast_possible_truncation,
     reason = "a test may panic, and prints what repeats it"
