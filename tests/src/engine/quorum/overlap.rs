@@ -120,35 +120,6 @@ fn writes_that_share_a_childs_sector_take_turns_even_where_chance_rules() {
     }
 }
 
-/// Both waited before the child came that reads and writes around them.
-#[test]
-fn writes_that_meet_in_the_sector_of_a_new_child_take_turns() {
-    let bed = Bed::new("AA", 2);
-    bed.stage.hold("c1");
-    let write = |offset, bytes, letter| {
-        Task::start(bed.array.pwrite(offset, full(letter, bytes), Flags::NONE))
-    };
-    let (mut first, mut left, mut right) =
-        (write(0, 512, 'B'), write(0, 256, 'C'), write(256, 256, 'D'));
-    let sectors = Limits { request_alignment: 512, ..Limits::NONE };
-    now(bed.array.add_child("c2".into(), bed.stage.child('A', sectors))).unwrap();
-    bed.stage.unhold();
-    bed.stage.hold("c2");
-    bed.stage.release("c1");
-    bed.stage.take();
-    assert_eq!(first.done(), Some(Ok(())));
-    // Each queues once more, for the whole sector, and the first of them goes on.
-    assert!(left.waits());
-    assert!(right.waits());
-    assert!(left.waits());
-    bed.saw(&["c0 write 0+256 C", "c1 write 0+256 C", "c2 read 0+512"]);
-    bed.stage.unhold();
-    bed.stage.release("c2 read");
-    assert_eq!(left.done(), Some(Ok(())));
-    assert_eq!(right.done(), Some(Ok(())));
-    assert_eq!([0, 1, 2].map(|i| bed.stage.holds(i)), ["CDA"; 3]);
-}
-
 #[test]
 fn a_request_that_waits_for_its_turn_can_be_dropped() {
     let bed = Bed::new("AA", 2);
