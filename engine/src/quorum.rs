@@ -9,8 +9,10 @@
 //!    a child (`member`); a child that fails is reported as its answer arrives;
 //! 5. [`crate::vote`] decides, and this module obeys.
 //!
-//! Membership is an immutable list, swapped whole; a fragment works on the list it started with.
+//! What requests in flight share is in `array`. Membership is an immutable list, swapped whole; a
+//! fragment works on the list it started with.
 
+mod array;
 mod detached;
 pub mod error;
 mod extents;
@@ -21,28 +23,24 @@ mod read;
 mod write;
 
 use crate::{
-    device::{BlockDevice, Extent, ExtentKind, Flags, IoFuture, Limits, Prealloc, ZeroFlags},
+    device::{BlockDevice, Extent, Flags, IoFuture, Limits, Prealloc},
     errno::{Errno, Result},
-    event::{Event, EventSink, NodeName, OpType, Sectors},
+    event::{EventSink, NodeName},
     graph::Resolver,
 };
+use array::{Array, Membership};
 use bytes::Bytes;
 use detached::Detached;
 use error::{ChangeError, OpenError};
-use extents::{Claim, Mode, Queues};
-use fan_out::One;
+use extents::{Mode, Queues};
 use member::Member;
-use options::{Overlap, QuorumOptions};
+use options::QuorumOptions;
 use serde_json::Value;
 use std::{
     fmt,
-    future::{self, Future},
-    ops::Range,
-    pin::{Pin, pin},
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, Ordering},
-    },
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, atomic::AtomicBool},
     task::{Context, Poll},
 };
 
@@ -86,25 +84,6 @@ impl fmt::Debug for Child {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name, self.node_name)
     }
-}
-
-/// What requests in flight share.
-struct Array {
-    options: QuorumOptions,
-    bytes: u64,
-    membership: Mutex<Arc<Membership>>,
-    queues: Arc<Queues>,
-    detached: Detached,
-    closed: AtomicBool,
-    events: Arc<dyn EventSink>,
-}
-
-/// Who belongs to the array.
-struct Membership {
-    members: Vec<Arc<Member>>,
-    limits: Limits,
-    /// The number in the next added child's name.
-    next_index: usize,
 }
 
 impl Quorum {
@@ -269,215 +248,6 @@ fn child_name(index: usize) -> NodeName {
     format!("children.{index}").into()
 }
 
-impl Membership {
-    fn new(members: Vec<Arc<Member>>, next_index: usize) -> Self {
-        let limits = || members.iter().map(|m| &m.limits);
-        let zeroes = |has: fn(ZeroFlags) -> bool| limits().all(|l| l.zeroes.is_some_and(has));
-        let limits = Limits {
-            request_alignment: 1,
-            // As bdrv_merge_limits, for an array above; whatever is longer is cut here.
-            max_transfer: limits().filter_map(|l| l.max_transfer).min(),
-            write_fua: false,
-            zeroes: Some(ZeroFlags {
-                fua: zeroes(|z| z.fua),
-                may_unmap: zeroes(|z| z.may_unmap),
-                no_fallback: zeroes(|z| z.no_fallback),
-            }),
-            read_only: false,
-        };
-        Self { members, limits, next_index }
-    }
-
-    /// The largest alignment that one of the children asks for.
-    fn alignment(&self) -> u64 {
-        let alignments = self.members.iter().map(|member| member.alignment());
-        alignments.max().expect("an array has children")
-    }
-}
-
-impl Array {
-    fn membership(&self) -> MutexGuard<'_, Arc<Membership>> {
-        self.membership.lock().expect("nothing panics under this lock")
-    }
-
-    fn members(&self) -> Arc<Membership> {
-        self.membership().clone()
-    }
-
-    /// Queues for bytes and waits for the turn. `mode` hears whether the bytes are whole blocks of
-    /// every child.
-    ///
-    /// # Errors
-    /// `ENOMEDIUM` if the array is closed, `EINVAL` if the bytes are not all inside it.
-    async fn enter(
-        &self,
-        offset: u64,
-        bytes: u64,
-        mode: impl Fn(bool) -> Mode,
-    ) -> Result<Claim<'_>> {
-        let range = self.inside(offset, bytes)?;
-        loop {
-            let unit = self.members().alignment();
-            // A child with a larger alignment reads and writes the bytes around these.
-            let around = range.start / unit * unit..range.end.next_multiple_of(unit);
-            let whole = (offset | bytes).is_multiple_of(unit);
-            let claim = self.wait(self.queues.data.claim(around, mode(whole))).await?;
-            // Larger blocks come only between requests, but this one may have queued before them.
-            if self.members().alignment() <= unit {
-                return Ok(claim);
-            }
-        }
-    }
-
-    /// The range of a request, if all of it lies inside the array.
-    fn inside(&self, offset: u64, bytes: u64) -> Result<Range<u64>> {
-        let end = offset.checked_add(bytes).filter(|&end| end <= self.bytes);
-        end.map(|end| offset..end).ok_or(Errno::EINVAL)
-    }
-
-    /// The last of the children from now on.
-    fn join(
-        &self,
-        membership: &mut Arc<Membership>,
-        mut member: Member,
-    ) -> std::result::Result<NodeName, ChangeError> {
-        if self.closed.load(Ordering::SeqCst) {
-            return Err(ChangeError::Closed(self.options.node_name().clone()));
-        }
-        // A node without a name cannot be told from others.
-        let node = &member.child.node_name;
-        let is_same = |other: &Arc<Member>| other.child.node_name == *node;
-        if !node.as_str().is_empty() && membership.members.iter().any(is_same) {
-            return Err(ChangeError::HasParent(node.clone()));
-        }
-        let name = child_name(membership.next_index);
-        member.child.name = name.clone();
-        let members = membership.members.iter().cloned().chain([Arc::new(member)]).collect();
-        *membership = Arc::new(Membership::new(members, membership.next_index + 1));
-        Ok(name)
-    }
-
-    async fn wait<'a>(&self, claim: Claim<'a>) -> Result<Claim<'a>> {
-        claim.turn().await;
-        if self.closed.load(Ordering::SeqCst) { Err(Errno::ENOMEDIUM) } else { Ok(claim) }
-    }
-
-    /// Waits until no data are in flight, those of requests that nobody polls any more included.
-    async fn drained(&self) -> Claim<'_> {
-        let claim = self.queues.data.drain();
-        {
-            let mut turn = pin!(claim.turn());
-            let poll = |cx: &mut Context<'_>| {
-                let seen = self.detached.help();
-                let done = turn.as_mut().poll(cx);
-                if done.is_pending() {
-                    self.detached.rest(seen, cx);
-                }
-                done
-            };
-            future::poll_fn(poll).await;
-        }
-        claim
-    }
-
-    /// How a write shares its bytes: alone, unless the order of overlapping writes is to be left to
-    /// chance as QEMU leaves it, and no child has to read around them.
-    fn write_mode(&self, whole: bool) -> Mode {
-        match self.options.overlap() {
-            Overlap::Qemu if whole => Mode::Shared,
-            _ => Mode::Exclusive,
-        }
-    }
-
-    /// Waits for the turn of a flush, or enters a query, which has none to wait for.
-    async fn enter_control(&self, turn: Range<u64>, mode: Mode) -> Result<Claim<'_>> {
-        self.wait(self.queues.control.claim(turn, mode)).await
-    }
-
-    fn report_bad(&self, op: OpType, member: &Member, error: Option<Errno>, sectors: Sectors) {
-        let node_name = member.child.node_name.clone();
-        self.events.emit(Event::ReportBad { op, node_name, error, sectors });
-    }
-
-    fn report_failure(&self, sectors: Sectors) {
-        let reference = self.options.node_name().clone();
-        self.events.emit(Event::Failure { reference, sectors });
-    }
-
-    async fn length(&self) -> Result<u64> {
-        let claim = self.enter_control(QUERY, Mode::Shared).await?;
-        let membership = self.members();
-        let mut agreed = None;
-        for member in &membership.members {
-            let bytes = One(&claim, member, member.child.device.length()).await?;
-            let bytes = member::round_up(bytes)?;
-            if *agreed.get_or_insert(bytes) != bytes {
-                return Err(Errno::EIO);
-            }
-        }
-        Ok(agreed.expect("an array has children"))
-    }
-
-    /// Zero only if all children say so, for the shortest of their runs; else data for the longest
-    /// run of data.
-    async fn block_status(&self, offset: u64, bytes: u64) -> Result<Extent> {
-        self.inside(offset, bytes)?;
-        let claim = self.enter_control(QUERY, Mode::Shared).await?;
-        if bytes == 0 {
-            return Ok(Extent { bytes: 0, kind: ExtentKind::Data });
-        }
-        let membership = self.members();
-        let (mut zero, mut data) = (bytes, 0);
-        for member in &membership.members {
-            match One(&claim, member, member.block_status(offset, bytes)).await {
-                Ok(Extent { bytes, kind: ExtentKind::Zero }) => zero = zero.min(bytes),
-                Ok(Extent { bytes, kind: ExtentKind::Data }) => data = data.max(bytes),
-                Err(error) => {
-                    let sectors = Sectors::covering(offset, bytes);
-                    self.report_bad(OpType::Read, member, Some(error), sectors);
-                    data = bytes;
-                    break;
-                }
-            }
-        }
-        Ok(match data {
-            0 => Extent { bytes: zero, kind: ExtentKind::Zero },
-            _ => Extent { bytes: data, kind: ExtentKind::Data },
-        })
-    }
-
-    /// Waits for what is in flight, flushes, and closes the children, all of them. The first error
-    /// is the answer.
-    async fn close(&self) -> Result<()> {
-        let data = self.queues.data.drain();
-        data.turn().await;
-        let control = self.queues.control.drain();
-        control.turn().await;
-        {
-            // Under the lock: a child that joins before this is closed with the others.
-            let _membership = self.membership();
-            if self.closed.swap(true, Ordering::SeqCst) {
-                return Ok(());
-            }
-        }
-        let mut result = self.flush_members(&control).await;
-        for member in &self.members().members {
-            let closed = One(&control, member, member.child.device.close()).await;
-            result = result.and(closed);
-        }
-        result
-    }
-
-    async fn invalidate(&self) -> Result<()> {
-        let claim = self.enter_control(QUERY, Mode::Shared).await?;
-        for member in &self.members().members {
-            // As quorum_invalidate_cache: a child that cannot is no reason to skip the next.
-            let _ = One(&claim, member, member.child.device.invalidate()).await;
-        }
-        Ok(())
-    }
-}
-
 impl Quorum {
     /// Makes a request of an operation on the array.
     fn request<T, W>(&self, work: impl FnOnce(Arc<Array>) -> W) -> IoFuture<'_, T>
@@ -580,7 +350,3 @@ impl BlockDevice for Quorum {
         self.request(|array| async move { array.invalidate().await })
     }
 }
-
-/// Turns in [`Queues::control`]: flushes wait for each other, queries for nobody but the end.
-const FLUSH: Range<u64> = 0..1;
-const QUERY: Range<u64> = 1..2;

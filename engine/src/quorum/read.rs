@@ -1,7 +1,7 @@
 //! Reads: asked of all children and voted on, or of one after the other.
 
 use super::{
-    Array, Membership,
+    array::{Array, Membership},
     extents::{Claim, Mode},
     fan_out::{FanOut, One},
     member::whole,

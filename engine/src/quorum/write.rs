@@ -1,7 +1,7 @@
 //! Writes, zeroes and flushes: mirrored to all children, counted against the threshold.
 
 use super::{
-    Array, FLUSH, Membership,
+    array::{Array, FLUSH, Membership},
     extents::{Claim, Mode},
     fan_out::{FanOut, One},
     member::{BOUNCE_BYTES_MAX, Member},
