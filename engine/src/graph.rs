@@ -11,7 +11,8 @@ use crate::{
     quorum::{
         Quorum,
         error::{ChangeError, OpenError},
-        options::{ChildSpec, DRIVER, OptionsError, QuorumOptions, check_node_name},
+        options::{DRIVER, QuorumOptions, check_node_name},
+        resolver::unknown_driver,
     },
 };
 use futures_util::future::BoxFuture;
@@ -23,29 +24,7 @@ mod opening;
 mod table;
 
 use lent::Lent;
-use opening::driver;
 use table::{Device, Table};
-
-/// The answer to a question for a child.
-pub type Resolving<'a> = BoxFuture<'a, Result<(NodeName, Arc<dyn BlockDevice>), OpenError>>;
-
-/// Opens the children of an array.
-pub trait Resolver: Send + Sync {
-    /// Opens one child, and says what its node is called.
-    fn resolve<'a>(&'a self, child: &'a ChildSpec, index: usize) -> Resolving<'a>;
-}
-
-/// Resolves nothing but devices that are open already.
-impl Resolver for () {
-    fn resolve<'a>(&'a self, child: &'a ChildSpec, _: usize) -> Resolving<'a> {
-        let resolved = match child {
-            ChildSpec::Device { node_name, device } => Ok((node_name.clone(), device.clone())),
-            ChildSpec::Node(name) => Err(OpenError::NotFound(name.clone())),
-            ChildSpec::Inline(definition) => Err(unknown_driver(driver(definition))),
-        };
-        Box::pin(async { resolved })
-    }
-}
 
 /// Opens the nodes of every driver but `quorum`.
 pub trait Opener: Send + Sync {
@@ -275,8 +254,4 @@ async fn close(devices: Vec<Arc<dyn BlockDevice>>) {
         // As bdrv_close, which has nobody to tell.
         let _ = device.close().await;
     }
-}
-
-fn unknown_driver(driver: &str) -> OpenError {
-    OptionsError::UnknownDriver(driver.into()).into()
 }

@@ -20,13 +20,13 @@ mod fan_out;
 mod member;
 pub mod options;
 mod read;
+pub mod resolver;
 mod write;
 
 use crate::{
     device::{BlockDevice, Extent, Flags, IoFuture, Limits, Prealloc},
     errno::{Errno, Result},
     event::{EventSink, NodeName},
-    graph::Resolver,
 };
 use array::{Array, Membership};
 use bytes::Bytes;
@@ -35,6 +35,7 @@ use error::{ChangeError, OpenError};
 use extents::{Mode, Queues};
 use member::Member;
 use options::QuorumOptions;
+use resolver::Resolver;
 use serde_json::Value;
 use std::{
     fmt,

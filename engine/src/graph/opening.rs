@@ -3,11 +3,12 @@
 use crate::{
     device::BlockDevice,
     event::NodeName,
-    graph::{Graph, Resolver, Resolving, close, lent::Lent, table::Device},
+    graph::{Graph, close, lent::Lent, table::Device},
     quorum::{
         Quorum,
         error::OpenError,
         options::{ChildSpec, DRIVER, OptionsError, QuorumOptions, check_node_name},
+        resolver::{Resolver, Resolving, driver},
     },
 };
 use serde_json::{Map, Value};
@@ -147,9 +148,4 @@ impl Drop for Reserved<'_> {
             drop(orphans);
         }
     }
-}
-
-/// The driver that a definition names.
-pub(super) fn driver(definition: &Map<String, Value>) -> &str {
-    definition.get("driver").and_then(Value::as_str).unwrap_or_default()
 }
