@@ -274,12 +274,10 @@ impl<T> Future for Request<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
         let this = &mut *self;
         this.started = true;
-        let seen = this.array.detached.help();
         let work = this.work.as_mut().expect("a future that is done is not polled again");
-        let done = work.as_mut().poll(cx);
-        match done {
-            Poll::Ready(_) => this.work = None,
-            Poll::Pending => this.array.detached.rest(seen, cx),
+        let done = this.array.detached.beside(cx, |cx| work.as_mut().poll(cx));
+        if done.is_ready() {
+            this.work = None;
         }
         done
     }

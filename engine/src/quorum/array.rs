@@ -93,13 +93,13 @@ impl Array {
     ) -> Result<Claim<'_>> {
         let range = self.inside(offset, bytes)?;
         loop {
-            let unit = self.members().alignment();
+            let unit = self.membership().alignment();
             // A child with a larger alignment reads and writes the bytes around these.
             let around = range.start / unit * unit..range.end.next_multiple_of(unit);
             let whole = (offset | bytes).is_multiple_of(unit);
             let claim = self.wait(self.queues.data.claim(around, mode(whole))).await?;
             // Larger blocks come only between requests, but this one may have queued before them.
-            if self.members().alignment() <= unit {
+            if self.membership().alignment() <= unit {
                 return Ok(claim);
             }
         }
@@ -143,14 +143,7 @@ impl Array {
         let claim = self.queues.data.drain();
         {
             let mut turn = pin!(claim.turn());
-            let poll = |cx: &mut Context<'_>| {
-                let seen = self.detached.help();
-                let done = turn.as_mut().poll(cx);
-                if done.is_pending() {
-                    self.detached.rest(seen, cx);
-                }
-                done
-            };
+            let poll = |cx: &mut Context<'_>| self.detached.beside(cx, |cx| turn.as_mut().poll(cx));
             future::poll_fn(poll).await;
         }
         claim

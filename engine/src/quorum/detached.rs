@@ -17,7 +17,7 @@ use std::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Wake, Waker},
+    task::{Context, Poll, Wake, Waker},
 };
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -48,7 +48,7 @@ impl Wake for Helpers {
 
 /// How many wakes there were before somebody helped.
 #[derive(Clone, Copy)]
-pub(super) struct Seen(usize);
+struct Seen(usize);
 
 impl Detached {
     /// None yet. Requests that could help are in these queues.
@@ -64,8 +64,23 @@ impl Detached {
         self.helpers.wake_by_ref();
     }
 
+    /// Polls something and, before it, every detached request; if it has to wait, whatever happened
+    /// to these meanwhile has it polled again.
+    pub(super) fn beside<T>(
+        &self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let seen = self.help();
+        let polled = poll(cx);
+        if polled.is_pending() {
+            self.rest(seen, cx);
+        }
+        polled
+    }
+
     /// Polls every detached request.
-    pub(super) fn help(&self) -> Seen {
+    fn help(&self) -> Seen {
         let seen = Seen(self.helpers.wakes.load(Ordering::SeqCst));
         if self.count.load(Ordering::SeqCst) == 0 {
             return seen;
@@ -85,7 +100,7 @@ impl Detached {
     }
 
     /// Has the task polled once more if there was something to do since it helped, or is now.
-    pub(super) fn rest(&self, seen: Seen, cx: &Context<'_>) {
+    fn rest(&self, seen: Seen, cx: &Context<'_>) {
         if self.woken_since(seen) {
             cx.waker().wake_by_ref();
         }
