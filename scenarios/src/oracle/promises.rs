@@ -92,21 +92,34 @@ pub(super) fn freshness(case: &Case<'_>, violations: &mut Vec<Violation>) {
     if until == 0 {
         return;
     }
+    sweep(case, until, |cells, asked, at, data| {
+        if let Some(reason) = cells.wrong(asked, data) {
+            violations.push(Case::violation("freshness", Some(asked.id), Some(at), reason));
+        }
+    });
+}
+
+/// What each cell may hold at an entry. Shows each read that is answered with data by then.
+fn sweep<'a>(
+    case: &'a Case<'a>,
+    until: usize,
+    mut read: impl FnMut(&Cells<'a>, &Asked<'a>, usize, &[u8]),
+) -> Cells<'a> {
     let mut cells = Cells::new(case);
     for &(at, place) in case.moments.iter().take_while(|(at, _)| *at < until) {
         let asked = &case.requests[place];
         match &case.entries()[at].what {
-            What::Complete(Outcome::Data(Ok(data))) => {
-                if let Some(reason) = cells.wrong(asked, data) {
-                    let id = Some(asked.id);
-                    violations.push(Case::violation("freshness", id, Some(at), reason));
+            What::Complete(outcome) => {
+                if let Outcome::Data(Ok(data)) = outcome {
+                    read(&cells, asked, at, data);
                 }
+                cells.end(asked, at, outcome.error().is_none());
             }
-            What::Complete(outcome) => cells.end(asked, at, outcome.error().is_none()),
             What::Dropped => cells.end(asked, at, false),
             _ => cells.begin(asked, at),
         }
     }
+    cells
 }
 
 /// Whether at the end sound disks hold what some write has left there that still counts.
@@ -115,15 +128,7 @@ pub(super) fn replicas(case: &Case<'_>, violations: &mut Vec<Violation>) {
     if promised_until(case) < end {
         return;
     }
-    let mut cells = Cells::new(case);
-    for &(at, place) in &case.moments {
-        let asked = &case.requests[place];
-        match &case.entries()[at].what {
-            What::Complete(outcome) => cells.end(asked, at, outcome.error().is_none()),
-            What::Dropped => cells.end(asked, at, false),
-            _ => cells.begin(asked, at),
-        }
-    }
+    let cells = sweep(case, end, |_, _, _, _| {});
     // Cells that nobody ever wrote to are the business of `untouched`.
     let written = |cell: &usize| cells.states[*cell].iter().any(|c| c.write.is_some());
     let written: Vec<usize> = (0..cells.states.len()).filter(written).collect();
@@ -311,8 +316,7 @@ impl<'a> Cells<'a> {
     }
 
     /// Why a read's data cannot be.
-    fn wrong(&mut self, asked: &Asked<'_>, data: &[u8]) -> Option<String> {
-        self.reads.retain(|began| *began != asked.invoked);
+    fn wrong(&self, asked: &Asked<'_>, data: &[u8]) -> Option<String> {
         let GuestOp::Read { offset, bytes } = asked.op else { return None };
         let range = *offset..offset + bytes;
         self.cells(&range).find_map(|cell| {
