@@ -1,7 +1,8 @@
 //! A child whose operations go wrong as a plan says.
 
 use crate::{
-    effect::{Alteration, Effect, Flip},
+    alteration::{Alteration, Flip},
+    effect::Effect,
     host::{ChildOp, Host, Reply},
     inject::Plan,
     medium::{Medium, Piece, paste, to_u64, to_usize},

@@ -4,11 +4,12 @@
 //! what is altered on the way.
 
 use crate::{
+    alteration::{Alteration, Flip},
     draw::Draw,
-    fault::{Amount, Damage, Heal, Keep},
+    fault::{Amount, Damage, Keep},
     host::Delay,
 };
-use quorate_engine::{Errno, ExtentKind};
+use quorate_engine::Errno;
 use std::{collections::BTreeSet, ops::Range, time::Duration};
 
 /// The sum of the faults of one operation.
@@ -29,26 +30,6 @@ pub(crate) struct Effect {
 pub(crate) enum Status {
     Error(Errno),
     Never,
-}
-
-/// A change of data, medium or answer.
-#[derive(Debug)]
-pub(crate) enum Alteration {
-    Flip(Vec<Flip>),
-    Rot { flips: Vec<Flip>, heal: Heal },
-    Misdirect { range: Range<u64>, to: u64 },
-    Stale { range: Range<u64>, versions: u64 },
-    Zero { range: Range<u64> },
-    Short { bytes: u64 },
-    Length { bytes: u64 },
-    Kind(ExtentKind),
-}
-
-/// A byte of the device and the bits of it that are inverted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Flip {
-    pub(crate) at: u64,
-    pub(crate) mask: u8,
 }
 
 impl Effect {

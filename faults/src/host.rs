@@ -1,6 +1,9 @@
 //! The seam to whoever runs an array: time, completion order, observation.
 
-use crate::rule::{OpKind, Origin};
+use crate::{
+    alteration::Alteration,
+    rule::{OpKind, Origin},
+};
 use bytes::Bytes;
 use quorate_engine::{Errno, Extent, Flags, Result, Sectors};
 use std::{future::Future, ops::Range, pin::Pin, sync::Arc, time::Duration};
@@ -104,6 +107,8 @@ pub struct Firing {
     pub applied: Option<Vec<Range<u64>>>,
     /// What it adds to the time of the answer.
     pub delay: Delay,
+    /// What it alters.
+    pub alterations: Vec<Alteration>,
     /// The sectors whose bytes may be wrong because of it: on the medium of this child if the
     /// operation writes or the fault is `rot`, else in this answer only.
     pub taint: Vec<Sectors>,

@@ -3,9 +3,10 @@
 pub use crate::check::PlanError;
 
 use crate::{
+    alteration::Alteration,
     check::{self, Compiled},
     draw::{Draw, Keyed},
-    effect::{Alteration, Effect, Status, flips, kept},
+    effect::{Effect, Status, flips, kept},
     fault::{Applied, Delaying, Fault, Stability},
     host::{ChildOp, Firing},
     matching::{displaced, is_due, is_status, nanos, taint, touched},
@@ -224,6 +225,7 @@ impl Plan {
             status: status.filter(|_| effect.status.is_none()),
             applied: own.applied.clone(),
             delay: own.delay(),
+            alterations: own.alterations.clone(),
             colluding: collude && !taint.is_empty(),
             taint,
         };

@@ -7,10 +7,12 @@
 //! - [`rule`], [`fault`], [`text`]: what a file says,
 //! - [`draw`]: keyed randomness,
 //! - [`inject`]: which rules fire on an operation,
+//! - [`alteration`]: what a firing changes, concretely,
 //! - [`host`], [`device`]: the seam to the runner, and the faulty child.
 
 #![forbid(unsafe_code)]
 
+pub mod alteration;
 pub mod check;
 pub mod device;
 pub mod draw;

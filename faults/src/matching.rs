@@ -1,7 +1,8 @@
 //! Which operations a rule is about, and which sectors its fault leaves in doubt: pure questions.
 
 use crate::{
-    effect::{Alteration, Effect, Flip},
+    alteration::{Alteration, Flip},
+    effect::Effect,
     fault::{Fault, Target},
     host::ChildOp,
     rule::{OpKind, Origin, Origins, Place, Rule, When},

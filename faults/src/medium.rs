@@ -3,7 +3,7 @@
 //! The store keeps what was truly written. Rot lies over it and can be lifted; what a range held
 //! before is kept apart. A write changes the store first, then what lies over it.
 
-use crate::{effect::Flip, fault::Heal};
+use crate::{alteration::Flip, fault::Heal};
 use bytes::Bytes;
 use quorate_engine::{BlockDevice, Flags, Result};
 use std::{

@@ -104,6 +104,7 @@ pub(crate) fn firing(rule: &str, fault: &'static str, status: Option<Errno>) -> 
         status,
         applied: None,
         delay: Delay::NONE,
+        alterations: Vec::new(),
         taint: Vec::new(),
         colluding: false,
     }
