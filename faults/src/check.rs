@@ -1,6 +1,7 @@
 //! What makes rules a plan: names that resolve, and conditions that can come true.
 
 use crate::{
+    budget::{Budget, Mode},
     draw::Domain,
     fault::{Amount, Applied, Damage, Delaying, Fault, Keep, Target},
     rule::{Children, Group, Members, OpKind, Rule, Sharing, When},
@@ -111,9 +112,43 @@ pub(crate) fn compile(
         .collect()
 }
 
+/// Refuses rules that leave it to a budget whom to strike, if there is none.
+pub(crate) fn no_budget(rules: &[Compiled]) -> Result<(), PlanError> {
+    match rules.iter().find(|compiled| compiled.rule.child == Children::Atlas) {
+        Some(compiled) => Err(PlanError::NeverFires {
+            rule: compiled.rule.name.clone(),
+            place: "child",
+            why: "\"atlas\" leaves it to the budget whom to strike, and there is none",
+            remedy: "write a [budget] table, or \"any\"",
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses rules that no budget allows, if it is enforced.
+pub(crate) fn budget(rules: &[Compiled], budget: &Budget) -> Result<(), PlanError> {
+    if budget.mode == Mode::Off {
+        return no_budget(rules);
+    }
+    let is_fatal = |rule: &Rule| {
+        matches!(rule.r#do, Fault::Hang { .. } | Fault::Length { .. })
+            || rule.on == [OpKind::Length] && !matches!(rule.r#do, Fault::Delay(_))
+    };
+    match rules.iter().find(|compiled| is_fatal(&compiled.rule)) {
+        Some(compiled) if budget.mode == Mode::Enforce => Err(PlanError::NeverFires {
+            rule: compiled.rule.name.clone(),
+            place: "do",
+            why: "no budget allows it, as an array bears no child that never answers or that \
+                  cannot tell its length",
+            remedy: "take the rule out, or set `mode` of [budget] to \"observe\"",
+        }),
+        _ => Ok(()),
+    }
+}
+
 fn members(rule: &Rule, groups: &[Group], count: u32) -> Result<(Vec<u32>, Sharing), PlanError> {
     let (mut children, sharing) = match &rule.child {
-        Children::Any => ((0..count).collect(), Sharing::Independent),
+        Children::Any | Children::Atlas => ((0..count).collect(), Sharing::Independent),
         Children::Index(index) => (vec![*index], Sharing::Independent),
         Children::List(list) => (list.clone(), Sharing::Independent),
         Children::Drawn { members: Members::List(list), draw } => (list.clone(), *draw),

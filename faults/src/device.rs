@@ -156,9 +156,12 @@ impl Inner {
             true => self.medium.store().length().await.unwrap_or(0),
             false => 0,
         };
-        let decision = self.plan.decide(&op, length, || self.host.now());
+        let decision = self.plan.decide(&op, self.host.request(), length, || self.host.now());
         for firing in &decision.firings {
             self.host.fired(&op, firing);
+        }
+        for rule in &decision.spared {
+            self.host.spared(&op, rule);
         }
         (op, decision.effect)
     }
@@ -289,6 +292,10 @@ impl Inner {
             self.rot(effect);
             done
         };
+        let is_write = matches!(op.kind, OpKind::Write | OpKind::WriteZeroes);
+        if is_write && done.is_ok() && effect.is_clean() {
+            self.plan.written(op.child, op.range());
+        }
         effect.error().map_or(done, Err)
     }
 

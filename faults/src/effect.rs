@@ -60,6 +60,11 @@ impl Effect {
         self.status == Some(Status::Never)
     }
 
+    /// Whether it answers that the operation is not supported.
+    pub(crate) fn is_unsupported(&self) -> bool {
+        self.status == Some(Status::Error(Errno::ENOTSUP))
+    }
+
     /// Lets only what lies in `kept` take place.
     pub(crate) fn hold_back_beyond(&mut self, kept: &[Range<u64>]) {
         self.applied = Some(match &self.applied {

@@ -17,13 +17,17 @@ pub type Detached = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// What runs an array: the only thing outside that a faulty child knows.
 ///
 /// Its methods are called while a request is polled and must not block. For one operation the order
-/// is `submitted`, `fired` for each rule, `complete`, `replied`.
+/// is `submitted`, `fired` or `spared` for each rule, `complete`, `replied`.
 pub trait Host: Send + Sync {
     /// The simulated time.
     fn now(&self) -> Duration;
 
     /// On whose behalf the operation of this kind is that is being submitted.
     fn origin(&self, kind: OpKind) -> Origin;
+
+    /// The number of the request that is being served, if it is known: what strikes its operations
+    /// adds up. Where it is not, a budget looks at each operation alone.
+    fn request(&self) -> Option<u64>;
 
     /// Hears of each operation, once and before anything else about it.
     fn submitted(&self, op: &ChildOp);
@@ -36,6 +40,9 @@ pub trait Host: Send + Sync {
 
     /// Hears of each rule that fired on an operation.
     fn fired(&self, op: &ChildOp, firing: &Firing);
+
+    /// Hears of each rule that would have fired on an operation, but for the budget.
+    fn spared(&self, op: &ChildOp, rule: &Arc<str>);
 
     /// Hears what the array is answered, at the moment it leaves.
     fn replied(&self, op: &ChildOp, reply: &Reply<'_>);
@@ -114,6 +121,8 @@ pub struct Firing {
     pub taint: Vec<Sectors>,
     /// Whether other children may hold or answer the same wrong bytes because of it.
     pub colluding: bool,
+    /// Whether it goes beyond the budget, which only observes.
+    pub outside: bool,
 }
 
 /// What the array is answered.

@@ -4,6 +4,7 @@ pub use crate::check::PlanError;
 
 use crate::{
     alteration::Alteration,
+    budget::{Budget, Electorate, Guard, Harm, Verdict},
     check::{self, Compiled},
     draw::{Draw, Keyed},
     effect::{Effect, Status, flips, kept},
@@ -16,7 +17,7 @@ use quorate_engine::{Errno, ExtentKind, event::SECTOR_BYTES};
 use std::{
     collections::BTreeMap,
     ops::Range,
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -30,6 +31,7 @@ pub struct Plan {
     children_count: u32,
     /// The rules that can befall an operation, by child and kind.
     relevant: Vec<[Vec<usize>; OpKind::COUNT]>,
+    has_budget: bool,
     state: Mutex<State>,
 }
 
@@ -40,6 +42,8 @@ struct State {
     /// By rule: from when on it fires, if it waits for an event and has seen it.
     armed_at: Vec<Option<Duration>>,
     events: BTreeMap<ArrayEvent, u64>,
+    /// What holds the rules to a budget, if there is one.
+    guard: Option<Guard>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,6 +57,8 @@ struct Counter {
 pub(crate) struct Decision {
     pub(crate) effect: Effect,
     pub(crate) firings: Vec<Firing>,
+    /// The rules whose faults the budget does not allow.
+    pub(crate) spared: Vec<Arc<str>>,
 }
 
 impl Plan {
@@ -84,9 +90,70 @@ impl Plan {
             counters: vec![vec![Counter::default(); width]; rules.len()],
             armed_at: vec![None; rules.len()],
             events: BTreeMap::new(),
+            guard: None,
         };
         let (keyed, state) = (Keyed::new(seed), Mutex::new(state));
-        Ok(Self { keyed, rules, children_count, relevant, state })
+        Ok(Self { keyed, rules, children_count, relevant, has_budget: false, state })
+    }
+
+    /// Holds the rules to no budget.
+    ///
+    /// # Errors
+    ///
+    /// Refuses rules that leave it to a budget whom to strike.
+    pub fn without_budget(self) -> Result<Self, PlanError> {
+        check::no_budget(&self.rules).map(|()| self)
+    }
+
+    /// Holds the rules to a budget.
+    ///
+    /// # Errors
+    ///
+    /// Refuses rules that no budget allows, if the budget is enforced.
+    pub fn with_budget(
+        mut self,
+        budget: &Budget,
+        electorate: Electorate,
+    ) -> Result<Self, PlanError> {
+        check::budget(&self.rules, budget)?;
+        let (children, rules) = (self.relevant.len(), self.rules.len());
+        let guard = Guard::new(budget, electorate, self.keyed.clone(), children, rules);
+        self.has_budget = guard.is_some();
+        self.state.get_mut().expect("nobody else has it yet").guard = guard;
+        Ok(self)
+    }
+
+    /// Tells the budget that a request is over.
+    pub fn request_over(&self, request: u64) {
+        self.guard(|guard| guard.over(request));
+    }
+
+    /// Tells the budget that something other than a rule has put bytes of a child in doubt.
+    pub fn doubt(&self, child: u32, range: Range<u64>) {
+        self.guard(|guard| guard.doubt(child, range));
+    }
+
+    /// Tells the budget that a child has joined the array.
+    pub fn joined(&self, child: u32) {
+        self.guard(|guard| guard.joined(child));
+    }
+
+    /// Tells the budget that a child has left the array.
+    pub fn left(&self, child: u32) {
+        self.guard(|guard| guard.left(child));
+    }
+
+    /// Tells the budget that a child has written all of a range as it was asked to.
+    pub(crate) fn written(&self, child: u32, range: Range<u64>) {
+        self.guard(|guard| guard.written(child, range));
+    }
+
+    fn guard(&self, tell: impl FnOnce(&mut Guard)) {
+        if self.has_budget
+            && let Some(guard) = &mut self.state().guard
+        {
+            tell(guard);
+        }
     }
 
     /// Tells the rules that wait for it what happened to the array.
@@ -138,11 +205,12 @@ impl Plan {
         self.relevant(child, kind).iter().any(misdirects)
     }
 
-    /// Counts the operation for each rule, and says which fire. `length` is that of the device
-    /// where [`Plan::asks_length`], and not looked at elsewhere.
+    /// Counts the operation, which is part of `request`, for each rule, and says which fire. `length`
+    /// is that of the device where [`Plan::asks_length`], and not looked at elsewhere.
     pub(crate) fn decide(
         &self,
         op: &ChildOp,
+        request: Option<u64>,
         length: u64,
         now: impl FnOnce() -> Duration,
     ) -> Decision {
@@ -166,19 +234,53 @@ impl Plan {
             let matched = counter.matched;
             let is_over = compiled.rule.when.max.is_some_and(|max| counter.fired >= max);
             let is_beaten = decision.effect.status.is_some() && is_status(&compiled.rule.r#do);
-            if is_over
-                || is_beaten
-                || !is_due(&compiled.rule.when, matched, now)
-                || !self.is_drawn(compiled, op.child, matched)
-            {
+            if is_over || is_beaten {
                 continue;
             }
-            counter.fired += 1;
             let match_ = Match { compiled, op, range, matched };
-            let firing = self.fire(&match_, &mut decision.effect);
-            decision.firings.push(firing);
+            let is_drawn = is_due(&compiled.rule.when, matched, now)
+                && self.is_drawn(compiled, op.child, matched);
+            let Some((own, outside)) =
+                self.admitted(&mut state, &mut decision, &match_, request, index, is_drawn)
+            else {
+                continue;
+            };
+            state.counters[index][child].fired += 1;
+            decision.firings.push(Self::fire(&match_, own, outside, &mut decision.effect));
         }
         decision
+    }
+
+    /// What a rule makes of an operation, and whether that goes beyond the budget; nothing if it does
+    /// not fire.
+    fn admitted(
+        &self,
+        state: &mut State,
+        decision: &mut Decision,
+        match_: &Match<'_>,
+        request: Option<u64>,
+        index: usize,
+        is_drawn: bool,
+    ) -> Option<(Effect, bool)> {
+        let Some(guard) = &mut state.guard else {
+            return is_drawn.then(|| (self.own_effect(match_), false));
+        };
+        if !is_drawn && !guard.has_deflected(index) {
+            return None;
+        }
+        let own = self.own_effect(match_);
+        let harm = Harm::of(&own, match_.op);
+        if !is_drawn {
+            return guard.takes_over(match_.op, request, index, &harm).then_some((own, false));
+        }
+        match guard.judge(match_.op, request, index, &harm) {
+            Verdict::Inside => Some((own, false)),
+            Verdict::Outside => Some((own, true)),
+            Verdict::Spared => {
+                decision.spared.push(match_.compiled.name.clone());
+                None
+            }
+        }
     }
 
     fn relevant(&self, child: u32, kind: OpKind) -> &[usize] {
@@ -207,9 +309,9 @@ impl Plan {
         self.keyed.draw(domain, who, ordinal)
     }
 
-    fn fire(&self, match_: &Match<'_>, effect: &mut Effect) -> Firing {
+    /// Adds what a rule makes of an operation to what others have made of it.
+    fn fire(match_: &Match<'_>, mut own: Effect, outside: bool, effect: &mut Effect) -> Firing {
         let Match { compiled, op, range, matched } = match_;
-        let mut own = self.own_effect(match_);
         let fault = &compiled.rule.r#do;
         let status = match own.status {
             Some(Status::Error(errno)) => Some(errno),
@@ -228,6 +330,7 @@ impl Plan {
             alterations: own.alterations.clone(),
             colluding: collude && !taint.is_empty(),
             taint,
+            outside,
         };
         effect.status = effect.status.or(own.status);
         effect.delay = effect.delay.saturating_add(own.delay);

@@ -8,11 +8,13 @@
 //! - [`draw`]: keyed randomness,
 //! - [`inject`]: which rules fire on an operation,
 //! - [`alteration`]: what a firing changes, concretely,
+//! - [`budget`]: how much may go wrong,
 //! - [`host`], [`device`]: the seam to the runner, and the faulty child.
 
 #![forbid(unsafe_code)]
 
 pub mod alteration;
+pub mod budget;
 pub mod check;
 pub mod device;
 pub mod draw;

@@ -94,6 +94,8 @@ pub struct Group {
 pub enum Children {
     /// Every child; each draws for itself.
     Any,
+    /// Every child that the budget lets be wrong where the operation is; each draws for itself.
+    Atlas,
     /// One child.
     Index(u32),
     /// These children; each draws for itself.
@@ -146,6 +148,7 @@ impl Serialize for Children {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Any => to.serialize_str("any"),
+            Self::Atlas => to.serialize_str("atlas"),
             Self::Index(index) => to.serialize_u32(*index),
             Self::List(list) => list.serialize(to),
             Self::Drawn { members, draw } => {
@@ -172,13 +175,14 @@ impl<'de> de::Visitor<'de> for ChildrenVisitor {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "an index, a list of indices, \"any\", or a table of `group` or `list` with `draw`",
+            "an index, a list of indices, \"any\", \"atlas\", or a table of `group` or `list` with `draw`",
         )
     }
 
     fn visit_str<E: de::Error>(self, word: &str) -> Result<Children, E> {
         match word {
             "any" => Ok(Children::Any),
+            "atlas" => Ok(Children::Atlas),
             _ => Err(E::invalid_value(de::Unexpected::Str(word), &self)),
         }
     }

@@ -102,6 +102,13 @@ enum Kind<'a> {
         fault: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         status: Option<String>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        outside: bool,
+    },
+    Spared {
+        child: u32,
+        ordinal: u64,
+        rule: &'a str,
     },
     Reply {
         child: u32,
@@ -217,7 +224,11 @@ fn kind(entry: &Entry) -> Kind<'_> {
             rule: &firing.rule,
             fault: firing.fault,
             status: firing.status.map(words::errno),
+            outside: firing.outside,
         },
+        What::Spared { child, ordinal, rule } => {
+            Kind::Spared { child: *child, ordinal: *ordinal, rule }
+        }
         What::Reply { child, ordinal, answer } => {
             Kind::Reply { child: *child, ordinal: *ordinal, status: answered(answer) }
         }

@@ -11,7 +11,7 @@ use quorate_faults::{
     rule::{OpKind, Origin},
 };
 use sha2::{Digest as _, Sha256};
-use std::fmt;
+use std::{fmt, sync::Arc};
 use twox_hash::{XxHash3_64, XxHash3_128};
 
 /// A client's request: the client's number and the number of its step.
@@ -61,6 +61,15 @@ pub enum What {
         ordinal: u64,
         /// The rule and its effect.
         firing: Box<Firing>,
+    },
+    /// A fault rule would have fired on the operation that was just submitted, but for the budget.
+    Spared {
+        /// The child.
+        child: u32,
+        /// The child's operation.
+        ordinal: u64,
+        /// The name of the rule.
+        rule: Arc<str>,
     },
     /// A child answers the array.
     Reply {
@@ -391,7 +400,7 @@ impl Recorder {
                 Change::Removed { child, name } => [9 << 32, u64::from(*child), text(name), 0, 0],
                 Change::Refused(why) => [10 << 32, XxHash3_64::oneshot(why.as_bytes()), 0, 0, 0],
             },
-            What::Injected { .. } | What::Control(_) => return None,
+            What::Injected { .. } | What::Spared { .. } | What::Control(_) => return None,
         })
     }
 

@@ -9,6 +9,7 @@ use crate::model::{
 };
 use quorate_engine::{Errno, Flags, quorum::options::ReadPattern};
 use quorate_faults::{
+    budget::{Budget, Mode},
     draw::{Domain, Draw, Keyed},
     fault::{Amount, Applied, Damage, Delaying, Fault, Heal, Keep, Stability, Target},
     rule::{self, Members, OpKind, Place, Rule, Sharing, When},
@@ -22,7 +23,13 @@ use std::time::Duration;
 pub fn expand(profile: &Scenario, seed: u64) -> Scenario {
     let mut scenario = Scenario { seed, random: None, ..profile.clone() };
     if let Some(random) = &profile.random {
-        let drawn = Drawn { random, keyed: Keyed::new(seed), promises: profile.expect.promises };
+        let is_enforced = |budget: &Budget| budget.mode == Mode::Enforce;
+        let drawn = Drawn {
+            random,
+            keyed: Keyed::new(seed),
+            promises: profile.expect.promises,
+            is_budgeted: profile.budget.as_ref().is_some_and(is_enforced),
+        };
         scenario.array = drawn.array(&profile.array);
         scenario.expect.idle_rules = true;
         scenario.rules.extend(drawn.rules(&scenario.array));
@@ -37,6 +44,7 @@ struct Drawn<'a> {
     random: &'a Random,
     keyed: Keyed,
     promises: Promises,
+    is_budgeted: bool,
 }
 
 impl Drawn<'_> {
@@ -73,6 +81,8 @@ impl Drawn<'_> {
         let Children::Count(children) = array.children else { return Vec::new() };
         let threshold = u32::try_from(array.vote_threshold).expect("at most the children");
         let most = match self.promises {
+            // A budget sees to it that it is bearable at any time, whoever is struck.
+            Promises::Correct if self.is_budgeted => children,
             Promises::Correct => children - threshold,
             Promises::Conforming => children,
         };

@@ -3,9 +3,12 @@
 mod bounds;
 mod remedy;
 
-use crate::model::{Action, Array, Awaited, Children, Random, Scenario};
+use crate::{
+    model::{Action, Array, Awaited, Children, Random, Scenario},
+    runner,
+};
 use miette::{Diagnostic, NamedSource, SourceSpan};
-use quorate_faults::{inject::Plan, text::TimeRange};
+use quorate_faults::text::TimeRange;
 use std::{fmt::Display, fs, io, path::Path};
 use thiserror::Error;
 use toml::{
@@ -131,8 +134,8 @@ fn check(scenario: &Scenario) -> Result<(), Wrong> {
 
 /// Rules, steps and expectations.
 fn check_course(scenario: &Scenario) -> Result<(), Wrong> {
-    let plan = Plan::new(0, scenario.rules.clone(), &scenario.groups, scenario.disks());
-    if let Err(error) = plan {
+    check_budget(scenario)?;
+    if let Err(error) = runner::plan(scenario) {
         let text = error.to_string();
         let is = |word, name: &str| text.starts_with(&format!("{word} '{name}':"));
         let rule = scenario.rules.iter().rposition(|rule| is("rule", &rule.name));
@@ -160,6 +163,25 @@ fn check_course(scenario: &Scenario) -> Result<(), Wrong> {
             .or_else(|message| wrong(path!["expect", "media", at], message))?;
     }
     Ok(())
+}
+
+/// Whether a budget knows enough of the array.
+fn check_budget(scenario: &Scenario) -> Result<(), Wrong> {
+    let Some(budget) = &scenario.budget else { return Ok(()) };
+    if !scenario.array.inner.is_empty() {
+        return wrong(path!["budget"], "a budget knows the votes of one array: there is `inner`");
+    }
+    let longest = scenario.request_bytes_max();
+    match budget.chunk {
+        Some(chunk) if chunk.0 < longest => {
+            let message = format!(
+                "there is a request of {longest} bytes: `chunk` is the longest one that there may \
+                 be; leave it out, or ask for less"
+            );
+            wrong(path!["budget", "chunk"], message)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_random(scenario: &Scenario, random: &Random) -> Result<(), Wrong> {

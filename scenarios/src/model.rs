@@ -9,12 +9,14 @@ use quorate_engine::{
     quorum::options::{Overlap, ReadPattern},
 };
 use quorate_faults::{
+    budget::Budget,
     rule::{Group, Rule},
     text::{Size, TimeRange},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+mod electorate;
 mod random;
 mod step;
 mod words;
@@ -57,6 +59,9 @@ pub struct Scenario {
     /// Named sets of disks.
     #[serde(default, rename = "group", skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Group>,
+    /// How much may go wrong; without it, whatever the rules say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
     /// What goes wrong.
     #[serde(default, rename = "rule", skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
@@ -289,6 +294,14 @@ impl Scenario {
             Children::Count(count) => (0..*count).map(|i| format!("c{i}")).collect(),
             Children::Named(names) => names.clone(),
         }
+    }
+
+    /// What most disks are filled with; of equally frequent bytes that of the first.
+    #[must_use]
+    pub fn usual_fill(&self) -> u8 {
+        let fills: Vec<u8> = (0..self.disks()).map(|number| self.disk(number).fill).collect();
+        let count = |fill| fills.iter().filter(|other| **other == fill).count();
+        fills.iter().rev().copied().max_by_key(|fill| count(*fill)).unwrap_or_default()
     }
 
     /// What a disk is like.

@@ -7,7 +7,7 @@
 mod client;
 mod stage;
 
-use crate::model::Scenario;
+use crate::model::{DiskSpec, Scenario};
 use bytes::Bytes;
 use client::Player;
 use quorate_engine::{
@@ -103,7 +103,7 @@ pub fn run(
 ) -> Result<Finished, PlanError> {
     let disks: Vec<Arc<Disk>> = (0..scenario.disks()).map(|n| disk(scenario, n)).collect();
     let count = scenario.disks();
-    let plan = Plan::new(scenario.seed, scenario.rules.clone(), &scenario.groups, count)?;
+    let plan = plan(scenario)?;
     let stage = Arc::new(Stage::new(scenario, Arc::new(plan), std::mem::take(&mut scratch.trace)));
     let children: Vec<Arc<FaultyChild>> = (0..count)
         .zip(&disks)
@@ -134,6 +134,25 @@ pub fn run(
         end = simulation.drive(&stage.queue, clients.collect(), stage_background(&stage), budget);
     }
     Ok(finish(&stage, &disks, subject, end))
+}
+
+/// The faults of a scenario, held to its budget.
+///
+/// # Errors
+/// A rule can never fire, or names what is not there.
+pub fn plan(scenario: &Scenario) -> Result<Plan, PlanError> {
+    let count = scenario.disks();
+    let mut plan = Plan::new(scenario.seed, scenario.rules.clone(), &scenario.groups, count)?;
+    let Some(budget) = &scenario.budget else { return plan.without_budget() };
+    plan = plan.with_budget(budget, scenario.electorate())?;
+    let usual = scenario.usual_fill();
+    for number in 0..count {
+        let DiskSpec { fill, bytes, .. } = scenario.disk(number);
+        if fill != usual {
+            plan.doubt(number, 0..bytes);
+        }
+    }
+    Ok(plan)
 }
 
 fn stage_background(stage: &Arc<Stage>) -> Task<'_> {

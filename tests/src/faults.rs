@@ -1,5 +1,6 @@
 //! Fault rules and the child that obeys them.
 
+mod budget;
 mod effects;
 mod files;
 mod keys;
@@ -13,6 +14,7 @@ use quorate_engine::{
     BlockDevice, Errno, Extent, ExtentKind, Flags, IoFuture, Limits, Prealloc, Result,
 };
 use quorate_faults::{
+    budget::Electorate,
     device::FaultyChild,
     host::{ChildOp, Delay, Detached, Firing, Host, Reply, Wait},
     inject::Plan,
@@ -116,6 +118,8 @@ struct Recorder {
     delays: Mutex<Vec<Delay>>,
     firings: Mutex<Vec<Firing>>,
     detached: Mutex<Vec<Detached>>,
+    request: Mutex<Option<u64>>,
+    spared: Mutex<Vec<(u32, String)>>,
 }
 
 impl Recorder {
@@ -137,6 +141,14 @@ impl Host for Shared {
 
     fn origin(&self, _: quorate_faults::rule::OpKind) -> Origin {
         if *lock(&self.0.is_rewrite) { Origin::Rewrite } else { Origin::Guest }
+    }
+
+    fn request(&self) -> Option<u64> {
+        *lock(&self.0.request)
+    }
+
+    fn spared(&self, op: &ChildOp, rule: &Arc<str>) {
+        lock(&self.0.spared).push((op.child, rule.to_string()));
     }
 
     fn submitted(&self, op: &ChildOp) {
@@ -188,9 +200,20 @@ impl Bench {
     }
 
     fn seeded(seed: u64, count: u32, rules: &str) -> Self {
+        Self::budgeted(seed, count, rules, None)
+    }
+
+    fn budgeted(seed: u64, count: u32, rules: &str, budget: Option<(&str, Electorate)>) -> Self {
         let all = Group { name: "all".into(), children: (0..count).collect() };
         let rules = self::rules(rules).expect(rules);
-        let plan = Arc::new(Plan::new(seed, rules, &[all], count).expect("a plan"));
+        let plan = Plan::new(seed, rules, &[all], count).expect("a plan");
+        let plan = Arc::new(match budget {
+            None => plan,
+            Some((text, electorate)) => {
+                let budget = toml::from_str(text).expect("a budget");
+                plan.with_budget(&budget, electorate).expect("a plan with a budget")
+            }
+        });
         let host = Arc::new(Recorder::default());
         let stores: Vec<_> = (0..count)
             .map(|_| Arc::new(Memory { data: Mutex::new(content()), ..Memory::default() }))

@@ -90,6 +90,7 @@ fn every_word_of_the_format_is_in_the_document() {
         fault("fault = \"torn\", keep = { zzz = 1 }"),
         "[[step]]\nzzz = 1".into(),
         "[[client]]\nzzz = 1".into(),
+        "[budget]\nzzz = 1".into(),
         "[limits]\nzzz = 1".into(),
         "[expect]\nzzz = 1".into(),
         "[[expect.media]]\nzzz = 1".into(),
@@ -108,13 +109,17 @@ fn every_word_of_the_format_is_in_the_document() {
         fault("fault = \"rot\", heal = \"zzz\""),
         "[[step]]\ndo = \"zzz\"".into(),
         "[expect]\npromises = \"zzz\"".into(),
+        "[budget]\nmode = \"zzz\"".into(),
+        "[budget]\nshape = \"zzz\"".into(),
+        "[budget]\nexcess = \"zzz\"".into(),
         random("threshold = \"zzz\""),
         random("faults = [\"zzz\"]"),
     ];
     let mut words: Vec<String> = places.iter().flat_map(|text| words_instead(text)).collect();
     // Words that no error lists.
     words.extend(
-        ["any", "ok", "none", "all", "draw", "fua", "may-unmap", "no-fallback"].map(Into::into),
+        ["any", "atlas", "ok", "none", "all", "draw", "fua", "may-unmap", "no-fallback"]
+            .map(Into::into),
     );
     words.extend(oracle::checks().map(|(name, _)| name.to_owned()));
     words.extend(Verdict::ALL.map(|verdict| verdict.word().to_owned()));
@@ -164,6 +169,24 @@ fn inner_arrays_are_checked_before_the_run() {
     assert!(inner("c7", "'c0'", 1).starts_with("the name 'c7' is taken"));
     assert!(inner("in", "'c0', 'other'", 1).starts_with("there is no node 'other'"));
     assert!(inner("in", "'c0', 'c1'", 3).starts_with("vote-threshold is 3"));
+}
+
+#[test]
+fn a_budget_must_know_the_votes() {
+    let array = "[array]\nchildren = 3\nvote-threshold = 2\n";
+    let step = "[[step]]\ndo = \"read\"\nbytes = \"8KiB\"\n";
+    let error = refusal(&format!("{array}[budget]\nchunk = \"4KiB\"\n{step}"));
+    assert!(error.contains("a request of 8192 bytes"), "{error}");
+    let rule = "[[rule]]\nname = \"r\"\non = \"read\"\ndo = { fault = \"zero\" }\nchild = ";
+    let error = refusal(&format!("{array}{rule}\"atlas\"\n"));
+    assert!(error.contains("write a [budget] table"), "{error}");
+    let hang = rule.replace("zero", "hang");
+    let error = refusal(&format!("{array}[budget]\n{hang}0\n"));
+    assert!(error.contains("rule 'r': do: no budget allows it"), "{error}");
+    let nested = "[array]\nchildren = [\"in\"]\nvote-threshold = 1\n[[array.inner]]\n\
+                  name = \"in\"\nchildren = [\"c0\"]\nvote-threshold = 1\n";
+    let error = refusal(&format!("{nested}[budget]\n{step}"));
+    assert!(error.contains("the votes of one array"), "{error}");
 }
 
 #[test]

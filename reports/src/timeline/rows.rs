@@ -163,6 +163,9 @@ impl<'a> Layout<'a> {
                 };
                 self.note(at, *child, Cell::new(Tone::Fault, text));
             }
+            What::Spared { child, rule, .. } => {
+                self.note(at, *child, Cell::new(Tone::Faint, format!("- {rule} spared")));
+            }
             What::Reply { child, ordinal, answer } => {
                 let asked = self.waiting.get(&(*child, *ordinal)).and_then(|w| w.request);
                 let request = entry.request.or(asked);

@@ -143,6 +143,7 @@ fn fault(rule: &rule::Rule) -> String {
     let list = |list: &[u32]| list.iter().map(|n| format!("c{n}")).collect::<Vec<_>>().join(" ");
     let who = match &rule.child {
         rule::Children::Any => "any child".into(),
+        rule::Children::Atlas => "any child that the budget allows".into(),
         rule::Children::Index(number) => format!("c{number}"),
         rule::Children::List(numbers) => list(numbers),
         rule::Children::Drawn { members: rule::Members::Group(name), .. } => name.clone(),

@@ -64,15 +64,13 @@ impl<'a> Case<'a> {
         let disks: Vec<DiskSpec> = (0..scenario.disks()).map(|n| scenario.disk(n)).collect();
         let names = scenario.child_names();
         let first = names.iter().filter_map(|name| name.strip_prefix('c')?.parse().ok()).collect();
+        let usual = scenario.usual_fill();
         let mut case = Self {
             scenario,
             finished,
             shapes: RefCell::default(),
             closed: None,
-            misbehaved: disks
-                .iter()
-                .map(|disk| (disk.fill != usual_fill(&disks)).then_some(0))
-                .collect(),
+            misbehaved: disks.iter().map(|disk| (disk.fill != usual).then_some(0)).collect(),
             disks,
             requests: Vec::new(),
             moments: Vec::new(),
@@ -150,7 +148,7 @@ impl<'a> Case<'a> {
 
     /// What all bytes are at first, on most disks.
     pub(super) fn fill(&self) -> u8 {
-        usual_fill(&self.disks)
+        self.scenario.usual_fill()
     }
 
     /// The entry from which on more children have misbehaved than the threshold tolerates; how many
@@ -243,13 +241,6 @@ impl<'a> Case<'a> {
         let since = &mut self.misbehaved[disk as usize];
         *since = Some(since.map_or(at, |before| before.min(at)));
     }
-}
-
-/// What most disks are filled with; of equally frequent bytes that of the first.
-fn usual_fill(disks: &[DiskSpec]) -> u8 {
-    let count = |fill| disks.iter().filter(|disk| disk.fill == fill).count();
-    let fills = disks.iter().rev().map(|disk| disk.fill);
-    fills.max_by_key(|fill| count(*fill)).unwrap_or_default()
 }
 
 /// Whether it is no part of a request's own course.

@@ -79,7 +79,9 @@ impl<'a> Walk<'a> {
         loop {
             let at = *self.asked.entries.get(self.at).ok_or(Stop::Unfinished)?;
             match &self.case.entries()[at].what {
-                What::Injected { .. } | What::Control(_) | What::Heard(_) => self.at += 1,
+                What::Injected { .. } | What::Spared { .. } | What::Control(_) | What::Heard(_) => {
+                    self.at += 1
+                }
                 What::Dropped => return Err(Stop::Unfinished),
                 what => return Ok((at, what)),
             }

@@ -2,7 +2,7 @@
 
 use super::{
     Subject,
-    stage::{Stage, Tagged, kind_number},
+    stage::{Stage, Tagged, kind_number, number},
 };
 use crate::model::{Action, Request, Selection};
 use bytes::Bytes;
@@ -94,6 +94,7 @@ impl Player {
                 let text =
                     format!("corrupt c{child}: {bytes} bytes at {offset} become {fill:#04x}");
                 self.stage.corrupted(*child, text);
+                self.stage.plan().doubt(*child, *offset..offset + bytes);
             }
             Action::CutPower { children } => {
                 for (child, disk) in (0..).zip(&self.subject.disks) {
@@ -147,7 +148,7 @@ impl Player {
             stage.record(What::Invoke(op.clone()));
             let outcome = ask(&*subject.device, op.clone()).await;
             stage.record(What::Complete(outcome.clone()));
-            stage.ended(&op, &outcome);
+            stage.ended(id, &op, &outcome);
         });
         Tagged { stage: self.stage.clone(), id, is_read, inner }
     }
@@ -202,6 +203,7 @@ fn words(which: &Selection) -> String {
 impl Stage {
     fn dropped(&self, id: RequestId) {
         self.record_for(id, What::Dropped);
+        self.plan().request_over(number(id));
     }
 }
 
@@ -212,7 +214,10 @@ impl Subject {
         };
         let device: Arc<dyn BlockDevice> = self.children[child as usize].clone();
         let change = match quorum.add_child(NodeName::from(format!("c{child}")), device).await {
-            Ok(name) => Change::Added { child, name },
+            Ok(name) => {
+                stage.plan().joined(child);
+                Change::Added { child, name }
+            }
             Err(error) => Change::Refused(error.to_string()),
         };
         stage.record(What::Membership(change));
@@ -227,7 +232,11 @@ impl Subject {
         let removed = before.iter().find(|c| c.name.as_str() == name);
         let number = removed.and_then(|c| c.node_name.as_str().strip_prefix('c')?.parse().ok());
         let change = match quorum.remove_child(name) {
-            Ok(gone) => Change::Removed { child: number.unwrap_or(u32::MAX), name: gone.name },
+            Ok(gone) => {
+                let child = number.unwrap_or(u32::MAX);
+                stage.plan().left(child);
+                Change::Removed { child, name: gone.name }
+            }
             Err(error) => Change::Refused(error.to_string()),
         };
         stage.record(What::Membership(change));

@@ -207,6 +207,10 @@ impl Host for Stage {
         if is_read && kind == OpKind::Write { Origin::Rewrite } else { Origin::Guest }
     }
 
+    fn request(&self) -> Option<u64> {
+        self.current().map(|(id, _)| number(id))
+    }
+
     fn submitted(&self, op: &ChildOp) {
         let mut recorder = self.recorder();
         let payload = op.data.as_ref().map_or(Payload::default(), |d| recorder.payload(d));
@@ -236,6 +240,11 @@ impl Host for Stage {
     fn fired(&self, op: &ChildOp, firing: &Firing) {
         let (child, ordinal) = (op.child, op.ordinal);
         self.record(What::Injected { child, ordinal, firing: Box::new(firing.clone()) });
+    }
+
+    fn spared(&self, op: &ChildOp, rule: &Arc<str>) {
+        let (child, ordinal) = (op.child, op.ordinal);
+        self.record(What::Spared { child, ordinal, rule: rule.clone() });
     }
 
     fn replied(&self, op: &ChildOp, reply: &Reply<'_>) {
@@ -278,7 +287,8 @@ impl EventSink for Stage {
 
 impl Stage {
     /// Tells the rules how a client's request ended.
-    pub(super) fn ended(&self, op: &GuestOp, outcome: &Outcome) {
+    pub(super) fn ended(&self, id: RequestId, op: &GuestOp, outcome: &Outcome) {
+        self.plan.request_over(number(id));
         let acked = outcome.error().is_none();
         let kind = match op {
             GuestOp::Read { .. } => ArrayEvent::GuestReadDone,
@@ -290,6 +300,11 @@ impl Stage {
         };
         self.plan.array_event(kind, self.now());
     }
+}
+
+/// The number by which the budget knows a request.
+pub(super) fn number(id: RequestId) -> u64 {
+    u64::from(id.client) << 32 | u64::from(id.step)
 }
 
 /// The number by which the device queue knows a kind of operation.

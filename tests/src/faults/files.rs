@@ -78,7 +78,9 @@ fn what_is_written_reads_the_same() {
     for fault in EVERY_FAULT {
         check_round_trip(&with_fault(fault));
     }
-    for child in ["\"any\"", "7", "[]", "[1, 2]", "{ list = [1] }", "{ group = \"g\" }"] {
+    for child in
+        ["\"any\"", "\"atlas\"", "7", "[]", "[1, 2]", "{ list = [1] }", "{ group = \"g\" }"]
+    {
         check_round_trip(
             &with_fault("fault = \"zero\"").replace("child = 0", &format!("child = {child}")),
         );
@@ -137,7 +139,7 @@ fn mistakes_in_on_and_child_are_named_in_their_place() {
         "3",
         "invalid type: integer `3`, expected a kind of operation such as \"read\"",
     );
-    const CHILD: &str = "expected an index, a list of indices, \"any\", \
+    const CHILD: &str = "expected an index, a list of indices, \"any\", \"atlas\", \
                          or a table of `group` or `list` with `draw`";
     check(r#"child = "all""#, r#""all""#, &format!("invalid value: string \"all\", {CHILD}"));
     check("child = -1", "-1", &format!("invalid value: integer `-1`, {CHILD}"));

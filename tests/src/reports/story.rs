@@ -107,6 +107,7 @@ pub(crate) fn firing(rule: &str, fault: &'static str, status: Option<Errno>) -> 
         alterations: Vec::new(),
         taint: Vec::new(),
         colluding: false,
+        outside: false,
     }
 }
 
