@@ -42,7 +42,7 @@ pub struct Scenario {
     /// The rules, tests or bugs that it covers, such as `rule 1`, `iotest 081` or `Q04`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub covers: Vec<String>,
-    /// Whether it pins a behaviour that is dangerous by design.
+    /// Whether it is about a behaviour that is dangerous by design.
     #[serde(default, skip_serializing_if = "is_default")]
     pub hazard: bool,
     /// The key of every draw.

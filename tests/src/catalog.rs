@@ -91,6 +91,27 @@ fn rules_and_bugs_are_covered() {
     assert!(missing.is_empty(), "not covered by any scenario: {missing:?}");
 }
 
+/// The hazards of the design, each with a scenario that is marked as one and explained; those that
+/// turns cure, also with the cure.
+#[test]
+fn hazards_are_pinned() {
+    let numbers = [1..=6, 9..=14, 16..=16, 20..=20, 22..=22, 26..=28];
+    for number in numbers.into_iter().flatten() {
+        let id = format!("S{number:02}");
+        let covering: Vec<_> = catalog::all().filter(|s| s.covers.contains(&id)).collect();
+        let pinned: Vec<_> = covering.iter().filter(|scenario| scenario.hazard).collect();
+        assert!(!pinned.is_empty(), "{id} is not pinned");
+        for scenario in pinned {
+            assert!(scenario.explain.len() > 150, "'{}' is hardly explained", scenario.name);
+        }
+        if [3, 5].contains(&number) {
+            let settings: BTreeSet<String> =
+                covering.iter().map(|s| format!("{:?}", s.array.overlap)).collect();
+            assert_eq!(settings.len(), 2, "{id} is to be seen under both settings of `overlap`");
+        }
+    }
+}
+
 /// The tables of the catalog's README have a row for whatever is covered, with every scenario that
 /// covers it.
 #[test]

@@ -21,7 +21,7 @@ pub(super) fn explain(args: &ExplainArgs, host: &mut Host<'_>) -> Result<u8, Cli
     }
     text.push('\n');
     if scenario.hazard {
-        text += "A hazard: it pins what is dangerous by design.\n";
+        text += "A hazard: it is about what is dangerous by design.\n";
     }
     for word in &scenario.covers {
         let meaning = catalog::meaning(word).map(|meaning| format!(": {meaning}"));
