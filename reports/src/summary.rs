@@ -12,8 +12,12 @@ use std::{
     time::Duration,
 };
 
+pub mod cell;
+mod reach;
 mod shape;
 
+pub use cell::Cell;
+pub use reach::{Reach, cores};
 pub use shape::{Form, ParseShapeError, Shape};
 
 /// What many runs came to.
@@ -28,6 +32,15 @@ pub struct Summary {
     pub faults: BTreeMap<String, u64>,
     /// Votes by shape.
     pub shapes: BTreeMap<Shape, u64>,
+    /// Votes by cell, of arrays of up to [`cell::CHILDREN_MAX`] children.
+    #[serde(default)]
+    pub cells: BTreeMap<Cell, u64>,
+    /// What profiles declare that they reach.
+    #[serde(default)]
+    pub reach: BTreeMap<String, Reach>,
+    /// Faults that a budget did not allow.
+    #[serde(default)]
+    pub spared: u64,
     /// Operations that children completed.
     pub child_ios: u64,
     /// The time that passed.
@@ -73,6 +86,14 @@ impl Summary {
         add(&mut self.profiles, other.profiles);
         add(&mut self.faults, other.faults);
         add(&mut self.shapes, other.shapes);
+        add(&mut self.cells, other.cells);
+        for (profile, reach) in other.reach {
+            match self.reach.get_mut(&profile) {
+                Some(own) => own.merge(reach),
+                None => drop(self.reach.insert(profile, reach)),
+            }
+        }
+        self.spared += other.spared;
         self.child_ios += other.child_ios;
         self.elapsed = self.elapsed.max(other.elapsed);
         self.cpu += other.cpu;
@@ -96,6 +117,7 @@ pub fn render(summary: &Summary, colour: Colour) -> String {
     ];
     text += &beside(blocks);
     text += &votes(summary, colour);
+    text += &reach::render(summary, colour);
     text += &failures(summary, colour);
     text
 }

@@ -9,6 +9,7 @@ use quorate_reports::{
 };
 use story::{Story, good, interleaved, made_up, nine, three_requests, unfinished, wrong_winner};
 
+mod coverage;
 mod digest;
 mod events;
 mod story;

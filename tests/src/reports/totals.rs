@@ -4,7 +4,7 @@ use proptest::{collection::btree_map, prelude::*};
 use quorate_engine::{Errno, OpType, Result};
 use quorate_reports::{
     Colour, Verdict,
-    summary::{self, Failure, Form, Shape, Summary},
+    summary::{self, Cell, Failure, Form, Reach, Shape, Summary},
     trace::Payload,
 };
 use std::time::Duration;
@@ -13,6 +13,7 @@ use std::time::Duration;
 pub(crate) fn night() -> Summary {
     let counts = |rows: &[(&str, u64)]| rows.iter().map(|(k, n)| ((*k).to_owned(), *n)).collect();
     let shape = |text: &str| text.parse::<Shape>().expect("a shape");
+    let cell = |text: &str| text.parse::<Cell>().expect("a cell");
     let failure = |class: &str, seed: u64, reason: &str| Failure {
         class: class.into(),
         token: format!("mixed:{seed}"),
@@ -34,6 +35,9 @@ pub(crate) fn night() -> Summary {
             (shape("flush 2/3 unanimous"), 88_000),
         ]
         .into(),
+        cells: [(cell("read 2/3 right 3 wrong 0 errors 0 inside"), 9_000_000)].into(),
+        reach: [("mixed".into(), Reach { children: [1].into(), after: 1000 })].into(),
+        spared: 12,
         child_ios: 48_123_456,
         elapsed: Duration::from_millis(600_250),
         cpu: Duration::from_millis(1_180_900),
@@ -62,24 +66,34 @@ fn summaries() -> impl Strategy<Value = Summary> {
     let verdicts = btree_map(prop::sample::select(Verdict::ALL.to_vec()), count(), 0..4);
     let failures = prop::collection::btree_set("[a-c]", 0..3);
     let shapes = btree_map(shapes(), count(), 0..4);
-    (verdicts, [words(), words()], shapes, [count(), count(), count()], failures).prop_map(
-        |(verdicts, [profiles, faults], shapes, [child_ios, elapsed, cpu], failures)| Summary {
-            verdicts,
-            profiles,
-            faults,
-            shapes,
-            child_ios,
-            elapsed: Duration::from_micros(elapsed),
-            cpu: Duration::from_micros(cpu),
-            failures: failures
-                .into_iter()
-                .map(|text| Failure {
-                    class: text.clone(),
-                    token: text.clone(),
-                    file: None,
-                    reason: text,
-                })
-                .collect(),
+    let cells = btree_map(prop::sample::select(summary::cores(3, 2)), count(), 0..4);
+    let reach = (prop::collection::btree_set(1..4_u8, 0..3), count());
+    let reach = reach.prop_map(|(children, after)| Reach { children, after });
+    let coverage = (shapes, cells, btree_map("[a-c]", reach, 0..3));
+    let numbers = [count(), count(), count(), count()];
+    (verdicts, [words(), words()], coverage, numbers, failures).prop_map(
+        |(verdicts, [profiles, faults], coverage, [child_ios, elapsed, cpu, spared], failures)| {
+            Summary {
+                verdicts,
+                profiles,
+                faults,
+                shapes: coverage.0,
+                cells: coverage.1,
+                reach: coverage.2,
+                spared,
+                child_ios,
+                elapsed: Duration::from_micros(elapsed),
+                cpu: Duration::from_micros(cpu),
+                failures: failures
+                    .into_iter()
+                    .map(|text| Failure {
+                        class: text.clone(),
+                        token: text.clone(),
+                        file: None,
+                        reason: text,
+                    })
+                    .collect(),
+            }
         },
     )
 }
