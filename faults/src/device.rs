@@ -293,9 +293,8 @@ impl Inner {
             done
         };
         let is_write = matches!(op.kind, OpKind::Write | OpKind::WriteZeroes);
-        if is_write && done.is_ok() && effect.is_clean() {
-            self.plan.written(op.child, op.range());
-        }
+        let is_clean = is_write && done.is_ok() && effect.is_clean();
+        self.plan.took_place(op, is_clean.then(|| op.range()));
         effect.error().map_or(done, Err)
     }
 

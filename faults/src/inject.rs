@@ -143,9 +143,10 @@ impl Plan {
         self.guard(|guard| guard.left(child));
     }
 
-    /// Tells the budget that a child has written all of a range as it was asked to.
-    pub(crate) fn written(&self, child: u32, range: Range<u64>) {
-        self.guard(|guard| guard.written(child, range));
+    /// Tells the budget that an operation has taken place, and whether a range was written just as it
+    /// was asked for.
+    pub(crate) fn took_place(&self, op: &ChildOp, clean: Option<Range<u64>>) {
+        self.guard(|guard| guard.took_place(op, clean));
     }
 
     fn guard(&self, tell: impl FnOnce(&mut Guard)) {

@@ -15,6 +15,9 @@ pub(crate) struct Guard {
     map: Map,
     /// What is in doubt at each child until it is written.
     doubt: Vec<RangeSet<u64>>,
+    /// What operations under way will put in doubt, by child and operation: no write that ends before
+    /// them puts it right.
+    landing: BTreeMap<(u32, u64), Vec<Range<u64>>>,
     /// What is in doubt at each child for good.
     lasting: Vec<RangeSet<u64>>,
     /// What faults have made of the answers to each request that is not over.
@@ -61,6 +64,7 @@ impl Guard {
             electorate,
             map,
             doubt: vec![RangeSet::new(); children],
+            landing: BTreeMap::new(),
             lasting: vec![RangeSet::new(); children],
             requests: BTreeMap::new(),
             deflected: vec![0; rules],
@@ -115,12 +119,13 @@ impl Guard {
         self.deflected[rule] > 0
     }
 
-    /// A child has written all of a range as it was asked to.
-    pub(crate) fn written(&mut self, child: u32, range: Range<u64>) {
-        let doubt = &mut self.doubt[child as usize];
-        if !doubt.is_empty() && !range.is_empty() {
+    /// An operation has taken place; `clean` if a range was written just as it was asked for.
+    pub(crate) fn took_place(&mut self, op: &ChildOp, clean: Option<Range<u64>>) {
+        let doubt = &mut self.doubt[op.child as usize];
+        if let Some(range) = clean.filter(|range| !doubt.is_empty() && !range.is_empty()) {
             doubt.remove(range);
         }
+        doubt.extend(self.landing.remove(&(op.child, op.ordinal)).unwrap_or_default());
     }
 
     /// A request is over.
@@ -249,7 +254,10 @@ impl Guard {
 
     fn note(&mut self, op: &ChildOp, request: Option<u64>, harm: &Harm) {
         let child = op.child as usize;
-        self.doubt[child].extend(harm.medium.iter().cloned());
+        if !harm.medium.is_empty() {
+            let landing = self.landing.entry((op.child, op.ordinal)).or_default();
+            landing.extend(harm.medium.iter().cloned());
+        }
         self.lasting[child].extend(harm.lasting.iter().cloned());
         if harm.reply != Reply::Sound
             && let Some(request) = request
@@ -274,7 +282,9 @@ impl Guard {
             };
             found
         };
-        in_doubt(&self.doubt).into_iter().chain(in_doubt(&self.lasting))
+        let landing = self.landing.range((child, 0)..=(child, u64::MAX)).flat_map(|(_, r)| r);
+        let landing = landing.filter(|other| meets(other, range)).cloned();
+        in_doubt(&self.doubt).into_iter().chain(in_doubt(&self.lasting)).chain(landing)
     }
 }
 

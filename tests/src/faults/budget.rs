@@ -291,3 +291,32 @@ fn no_more_is_wrong_than_the_budget_says() {
     }
     assert!(fired > 5000 && spared > 5000, "{fired} fired, {spared} spared");
 }
+
+/// A write that goes astray lands when it ends: what was written there meanwhile does not make it
+/// harmless.
+#[test]
+fn what_is_still_to_land_stays_in_doubt() {
+    let rules = [
+        line(
+            "astray",
+            "\"write\"",
+            "0",
+            "when = { nth = 1 }\ndo = { fault = \"misdirect\", by = \"+4\" }",
+        ),
+        line("corrupt", "\"read\"", "1", "do = { fault = \"corrupt\", bits = 1 }"),
+    ]
+    .concat();
+    let bench = Bench::budgeted(7, 3, &rules, Some(("", electorate(3, 2, 512))));
+    *super::lock(&bench.host.is_held) = true;
+    let data = Bytes::from(vec![99; 512]);
+    let mut astray = bench.children[0].pwrite(0, data, Flags::NONE);
+    assert!((&mut astray).now_or_never().is_none());
+    *super::lock(&bench.host.is_held) = false;
+    bench.write(0, 4 * 512, &[100; 512]).unwrap();
+    assert_eq!(astray.now_or_never(), Some(Ok(())));
+    assert_eq!(bench.read(0, 4 * 512, 512).unwrap(), [99; 512], "the victim is wrong");
+    drop(bench.read(1, 4 * 512, 512));
+    assert_eq!(bench.fired().len(), 1, "child 1 is spared");
+    drop(bench.read(1, 8 * 512, 512));
+    assert_eq!(bench.fired().len(), 2, "but not elsewhere");
+}
