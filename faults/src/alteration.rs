@@ -2,6 +2,7 @@
 
 use crate::fault::Heal;
 use quorate_engine::ExtentKind;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// A change of data, medium or answer.
@@ -50,10 +51,25 @@ pub enum Alteration {
 }
 
 /// A byte of the device and the bits of it that are inverted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// In a file it is a list of the two numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u64, u8)", into = "(u64, u8)")]
 pub struct Flip {
     /// The byte, as an offset on the device.
     pub at: u64,
     /// Its bits that are inverted.
     pub mask: u8,
+}
+
+impl From<(u64, u8)> for Flip {
+    fn from((at, mask): (u64, u8)) -> Self {
+        Self { at, mask }
+    }
+}
+
+impl From<Flip> for (u64, u8) {
+    fn from(flip: Flip) -> Self {
+        (flip.at, flip.mask)
+    }
 }

@@ -1,11 +1,12 @@
 //! What makes rules a plan: names that resolve, and conditions that can come true.
 
 use crate::{
+    alteration::Flip,
     budget::{Budget, Mode},
     draw::Domain,
     fault::{Amount, Applied, Damage, Delaying, Fault, Keep, Target},
     rule::{Children, Group, Members, OpKind, Rule, Sharing, When},
-    text::SectorShift,
+    text::{SectorRange, SectorShift},
 };
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -308,15 +309,35 @@ fn do_fault(rule: &Rule) -> Option<Complaint> {
 }
 
 fn damage_fault(rule: &Rule, damage: &Damage) -> Option<Complaint> {
-    let (Amount::Bits(amount) | Amount::Bytes(amount)) = damage.amount;
-    if amount == 0 {
-        return Some(("do", "damages nothing", "count `bits` or `bytes` from 1"));
+    let sectors = rule.r#where.sectors;
+    match &damage.amount {
+        Amount::Bits(0) | Amount::Bytes(0) | Amount::Sectors(0) => {
+            let remedy = "count `bits`, `bytes` or `sectors` from 1";
+            return Some(("do", "damages nothing", remedy));
+        }
+        Amount::Flips(flips) => return flips_fault(flips, sectors),
+        _ => {}
     }
-    let sectors = rule.r#where.sectors?;
+    let sectors = sectors?;
     let at = damage.at? / SECTOR_BYTES;
     let is_outside = at < sectors.start || sectors.end <= at;
     let remedy = "`at` counts bytes from the start of the device, `sectors` sectors of 512";
     is_outside.then_some(("do.at", "lies outside of `where.sectors`", remedy))
+}
+
+fn flips_fault(flips: &[Flip], sectors: Option<SectorRange>) -> Option<Complaint> {
+    if flips.is_empty() || flips.iter().any(|flip| flip.mask == 0) {
+        let remedy = "write pairs of an offset and a mask from 1 to 255, such as [[600, 4]]";
+        return Some(("do.flips", "inverts nothing", remedy));
+    }
+    if flips.windows(2).any(|pair| pair[0].at >= pair[1].at) {
+        return Some(("do.flips", "is out of order", "list each byte once, in ascending order"));
+    }
+    let sectors = sectors?;
+    let is_inside = |flip: &Flip| (sectors.start..sectors.end).contains(&(flip.at / SECTOR_BYTES));
+    let remedy = "`flips` counts bytes from the start of the device, `sectors` sectors of 512";
+    let is_outside = !flips.iter().all(is_inside);
+    is_outside.then_some(("do.flips", "lies outside of `where.sectors`", remedy))
 }
 
 fn listed(words: &[&str]) -> String {

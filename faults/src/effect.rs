@@ -9,7 +9,7 @@ use crate::{
     fault::{Amount, Damage, Keep},
     host::Delay,
 };
-use quorate_engine::Errno;
+use quorate_engine::{Errno, event::SECTOR_BYTES};
 use std::{collections::BTreeSet, ops::Range, time::Duration};
 
 /// The sum of the faults of one operation.
@@ -104,9 +104,9 @@ pub(crate) fn kept(keep: &Keep, unit: u64, range: &Range<u64>, draw: &Draw) -> V
 }
 
 /// The bytes of `range` that become wrong, and how.
-pub(crate) fn flips(damage: Damage, range: &Range<u64>, draw: &Draw) -> Vec<Flip> {
+pub(crate) fn flips(damage: &Damage, range: &Range<u64>, draw: &Draw) -> Vec<Flip> {
     let mut stream = draw.expand();
-    match damage.amount {
+    match &damage.amount {
         Amount::Bits(bits) => {
             let start = damage.at.unwrap_or(range.start);
             let window = damage
@@ -114,7 +114,7 @@ pub(crate) fn flips(damage: Damage, range: &Range<u64>, draw: &Draw) -> Vec<Flip
                 .map_or(range.end, |at| range.end.min(at.saturating_add(bits.div_ceil(8))));
             let bits_all = (window - start) * 8;
             let mut flips = Vec::<Flip>::new();
-            for bit in distinct(bits.min(bits_all), bits_all, |count| stream.below(count)) {
+            for bit in distinct((*bits).min(bits_all), bits_all, |count| stream.below(count)) {
                 let (at, mask) = (start + bit / 8, 1 << (bit % 8));
                 match flips.last_mut() {
                     Some(last) if last.at == at => last.mask |= mask,
@@ -125,13 +125,38 @@ pub(crate) fn flips(damage: Damage, range: &Range<u64>, draw: &Draw) -> Vec<Flip
         }
         Amount::Bytes(bytes) => {
             let bytes_all = range.end - range.start;
-            let free = bytes_all - bytes.min(bytes_all);
+            let free = bytes_all - (*bytes).min(bytes_all);
             let start = damage.at.unwrap_or_else(|| range.start + stream.below(free + 1));
-            let end = range.end.min(start.saturating_add(bytes));
+            let end = range.end.min(start.saturating_add(*bytes));
             let mut mask = || u8::try_from(1 + stream.below(255)).expect("at most 255");
             (start..end).map(|at| Flip { at, mask: mask() }).collect()
         }
+        Amount::Sectors(sectors) => {
+            let hit = burst(*sectors, damage.at, range, |count| stream.below(count));
+            let (start, end) = (hit.start.max(range.start), hit.end.min(range.end));
+            let mut mask = || u8::try_from(1 + stream.below(255)).expect("at most 255");
+            (start..end).map(|at| Flip { at, mask: mask() }).collect()
+        }
+        Amount::Flips(flips) => {
+            flips.iter().copied().filter(|flip| range.contains(&flip.at)).collect()
+        }
     }
+}
+
+/// The bytes of a run of as many sectors that the range touches, from that of `at` on if given.
+pub(crate) fn burst(
+    sectors: u64,
+    at: Option<u64>,
+    range: &Range<u64>,
+    mut below: impl FnMut(u64) -> u64,
+) -> Range<u64> {
+    let (first, end) = (range.start / SECTOR_BYTES, range.end.div_ceil(SECTOR_BYTES));
+    let count = sectors.min(end - first);
+    let start = match at {
+        Some(at) => at / SECTOR_BYTES,
+        None => first + below(end - first - count + 1),
+    };
+    start * SECTOR_BYTES..start.saturating_add(sectors).min(end) * SECTOR_BYTES
 }
 
 /// What both lists of ordered ranges cover.

@@ -1,6 +1,7 @@
 //! What a rule does to an operation, as data.
 
 use crate::{
+    alteration::Flip,
     rule::OpKind,
     text::{SectorShift, Text},
 };
@@ -133,7 +134,7 @@ pub enum Delaying {
 }
 
 /// Which bytes become wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
     /// How many.
     pub amount: Amount,
@@ -143,12 +144,17 @@ pub struct Damage {
 }
 
 /// How much becomes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Amount {
     /// As many single bits, spread.
     Bits(u64),
     /// As many bytes, in one run; each of them differs from the right one.
     Bytes(u64),
+    /// All bytes of as many sectors, in one run; each of them differs from the right one.
+    Sectors(u64),
+    /// Exactly these, as far as the operation touches them. A rule with them befalls only operations
+    /// that touch one of these bytes.
+    Flips(Vec<Flip>),
 }
 
 /// Whether a retry sees the same wrong bytes.

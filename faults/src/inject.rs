@@ -375,11 +375,11 @@ impl Plan {
                     Stability::Fresh => self.detail(match_, DAMAGING, *matched),
                     Stability::Stable => self.detail(match_, DAMAGING_STABLY, range.start),
                 };
-                alter(Alteration::Flip(flips(*damage, range, &draw)));
+                alter(Alteration::Flip(flips(damage, range, &draw)));
             }
             Fault::Rot { damage, heal } => {
                 let draw = self.detail(match_, DAMAGING, *matched);
-                alter(Alteration::Rot { flips: flips(*damage, range, &draw), heal: *heal });
+                alter(Alteration::Rot { flips: flips(damage, range, &draw), heal: *heal });
             }
             Fault::Misdirect(target) => {
                 let to = displaced(target, range).expect("a match lies on the device");

@@ -3,7 +3,7 @@
 use crate::{
     alteration::{Alteration, Flip},
     effect::Effect,
-    fault::{Fault, Target},
+    fault::{Amount, Fault, Target},
     host::ChildOp,
     rule::{OpKind, Origin, Origins, Place, Rule, When},
 };
@@ -31,7 +31,11 @@ pub(crate) fn touched(rule: &Rule, op: &ChildOp, length: u64) -> Option<Range<u6
     }
     let is_possible = match &rule.r#do {
         Fault::Corrupt { damage, .. } | Fault::Rot { damage, .. } => {
-            !range.is_empty() && damage.at.is_none_or(|at| range.contains(&at))
+            let is_hit = match &damage.amount {
+                Amount::Flips(flips) => flips.iter().any(|flip| range.contains(&flip.at)),
+                _ => damage.at.is_none_or(|at| range.contains(&at)),
+            };
+            !range.is_empty() && is_hit
         }
         Fault::Misdirect(target) => {
             let end = |to: u64| to.checked_add(range.end - range.start);

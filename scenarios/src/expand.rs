@@ -147,7 +147,7 @@ impl Drawn<'_> {
             F::Corrupt => {
                 let stable = draw.below(4, 2) == 0;
                 let stability = if stable { Stability::Stable } else { Stability::Fresh };
-                add("corrupt", &[Read], Fault::Corrupt { damage, stability });
+                add("corrupt", &[Read], Fault::Corrupt { damage: damage.clone(), stability });
                 add("alter", &[Write], Fault::Corrupt { damage, stability: Stability::Fresh });
             }
             F::Rot => add("rot", &[Read], Fault::Rot { damage, heal: Heal::Overwrite }),

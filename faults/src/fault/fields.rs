@@ -8,7 +8,10 @@ use super::{
     Amount, Applied, Damage, Delaying, Dist, Fault, Heal, Stability, Target,
     words::{AppliedText, KeepText, Then},
 };
-use crate::text::{SectorShift, Size, Text};
+use crate::{
+    alteration::Flip,
+    text::{SectorShift, Size, Text},
+};
 use quorate_engine::Errno;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -68,6 +71,8 @@ fields! {
     mean: Text<Duration>,
     bits: u64,
     bytes: Size,
+    sectors: u64,
+    flips: Vec<Flip>,
     at: u64,
     stability: Stability,
     heal: Heal,
@@ -107,8 +112,8 @@ impl Word {
             Self::Status => ("status", &["errno", "applied"]),
             Self::Delay => ("delay", &["dist", "min", "max", "mean"]),
             Self::Hang => ("hang", &["applied"]),
-            Self::Corrupt => ("corrupt", &["bits", "bytes", "at", "stability"]),
-            Self::Rot => ("rot", &["bits", "bytes", "at", "heal"]),
+            Self::Corrupt => ("corrupt", &["bits", "bytes", "sectors", "flips", "at", "stability"]),
+            Self::Rot => ("rot", &["bits", "bytes", "sectors", "flips", "at", "heal"]),
             Self::Lost => ("lost", &[]),
             Self::Torn => ("torn", &["keep", "unit", "then"]),
             Self::Misdirect => ("misdirect", &["by", "to"]),
@@ -136,12 +141,20 @@ impl TryFrom<Fields> for Fault {
         let applied = fields.applied.map_or(Applied::None, |text| text.0);
         let bytes = fields.bytes.map(|size| size.0);
         let damage = || {
-            let amount = match (fields.bits, bytes) {
-                (Some(bits), None) => Amount::Bits(bits),
-                (None, Some(bytes)) => Amount::Bytes(bytes),
-                _ => return Err(missing("exactly one of `bits` and `bytes`")),
-            };
-            Ok(Damage { amount, at: fields.at })
+            let amounts = [
+                fields.bits.map(Amount::Bits),
+                bytes.map(Amount::Bytes),
+                fields.sectors.map(Amount::Sectors),
+                fields.flips.clone().map(Amount::Flips),
+            ];
+            let mut given = amounts.into_iter().flatten();
+            match (given.next(), given.next()) {
+                (Some(Amount::Flips(_)), _) if fields.at.is_some() => {
+                    Err(missing("no `at` beside `flips`, which says where"))
+                }
+                (Some(amount), None) => Ok(Damage { amount, at: fields.at }),
+                _ => Err(missing("exactly one of `bits`, `bytes`, `sectors` and `flips`")),
+            }
         };
         Ok(match fields.fault {
             Word::Status => {
@@ -202,11 +215,13 @@ impl Fields {
     }
 
     fn with_damage(self, damage: &Damage) -> Self {
-        let (bits, bytes) = match damage.amount {
-            Amount::Bits(bits) => (Some(bits), None),
-            Amount::Bytes(bytes) => (None, Some(Size(bytes))),
-        };
-        Self { bits, bytes, at: damage.at, ..self }
+        let with = Self { at: damage.at, ..self };
+        match &damage.amount {
+            Amount::Bits(bits) => Self { bits: Some(*bits), ..with },
+            Amount::Bytes(bytes) => Self { bytes: Some(Size(*bytes)), ..with },
+            Amount::Sectors(sectors) => Self { sectors: Some(*sectors), ..with },
+            Amount::Flips(flips) => Self { flips: Some(flips.clone()), ..with },
+        }
     }
 }
 

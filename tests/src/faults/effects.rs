@@ -137,6 +137,37 @@ fn corruption_at_an_offset_befalls_only_what_touches_it() {
 }
 
 #[test]
+fn given_flips_are_those_and_no_others() {
+    let fault = "do = { fault = \"corrupt\", flips = [[600, 1], [601, 255], [1100, 64]] }";
+    let bench = Bench::new(1, &line("r", "[\"read\", \"write\"]", "0", fault));
+    assert_eq!(bench.read(0, 598, 5).unwrap(), [2, 2, 3, 253, 2]);
+    assert_eq!(bench.read(0, 1100, 2).unwrap(), [67, 3], "as far as it touches them");
+    assert_eq!(bench.read(0, 602, 100).unwrap(), [2; 100]);
+    bench.write(0, 600, &[0; 2]).unwrap();
+    assert_eq!(bench.stores[0].bytes()[599..603], [2, 1, 255, 2]);
+    assert_eq!(bench.fired().len(), 3);
+}
+
+#[test]
+fn sectors_are_damaged_as_a_whole() {
+    let sound = super::content();
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..40 {
+        let fault = "do = { fault = \"corrupt\", sectors = 2 }";
+        let bench = Bench::seeded(seed, 1, &line("r", "\"read\"", "0", fault));
+        let wrong = differing(&bench.read(0, 1024, 2048).unwrap(), &sound[1024..3072]);
+        assert_eq!((wrong[0] % 512, wrong.len()), (0, 1024), "one run of whole sectors");
+        seen.insert(wrong[0]);
+    }
+    assert_eq!(seen.len(), 3, "each place comes up");
+    let fault = "do = { fault = \"corrupt\", sectors = 2, at = 1100 }";
+    let bench = Bench::new(1, &line("r", "\"read\"", "0", fault));
+    let wrong = differing(&bench.read(0, 0, 1300).unwrap(), &sound[..1300]);
+    assert_eq!(wrong, (1024..1300).collect::<Vec<_>>(), "from the sector of `at` on");
+    assert_eq!(bench.read(0, 1200, 10).unwrap(), [3; 10], "`at` is not touched");
+}
+
+#[test]
 fn a_stable_corruption_repeats_and_a_fresh_one_does_not() {
     for (stability, repeats) in [("stable", true), ("fresh", false)] {
         let fault = "do = { fault = \"corrupt\", bytes = 8, stability = \"";

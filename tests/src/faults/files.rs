@@ -45,7 +45,10 @@ const EVERY_FAULT: &[&str] = &[
     "fault = \"delay\", dist = \"uniform\", min = \"10ns\", max = \"2s\"",
     "fault = \"hang\"",
     "fault = \"corrupt\", bytes = 4, at = 77, stability = \"stable\"",
+    "fault = \"corrupt\", flips = [[77, 1], [600, 0x80]]",
     "fault = \"rot\", bits = 3, heal = \"overwrite\"",
+    "fault = \"rot\", sectors = 2, at = 512",
+    "fault = \"rot\", flips = [[0, 255]], heal = \"never\"",
     "fault = \"lost\"",
     "fault = \"torn\", keep = { suffix = 2 }, unit = \"4KiB\", then = \"EIO\"",
     "fault = \"torn\", keep = { subset = \"draw\" }, then = \"ok\"",
@@ -192,7 +195,7 @@ fn mistakes_in_do_are_named_in_their_place() {
                  `length`, `false-zero`, `false-data`";
     check(r#"do = { fault = "stauts" }"#, r#""stauts""#, words);
     let keys = "unknown field `ernno`, expected one of `fault`, `errno`, `applied`, `dist`, `min`, \
-                `max`, `mean`, `bits`, `bytes`, `at`, `stability`, `heal`, `keep`, `unit`, `then`, \
+                `max`, `mean`, `bits`, `bytes`, `sectors`, `flips`, `at`, `stability`, `heal`, `keep`, `unit`, `then`, \
                 `by`, `to`, `versions`";
     check(r#"do = { fault = "status", ernno = "EIO" }"#, "ernno", keys);
     let errno = r#""EOI" is not an error number: write a name such as "EIO""#;
@@ -210,11 +213,19 @@ fn mistakes_in_do_are_named_in_their_place() {
     check(&format!("do = {table}"), table, foreign);
     let table = r#"{ fault = "rot", bits = 3, stability = "fresh" }"#;
     let foreign = "`stability` is not a key of fault \"rot\", \
-                   which takes `bits`, `bytes`, `at`, `heal`";
+                   which takes `bits`, `bytes`, `sectors`, `flips`, `at`, `heal`";
     check(&format!("do = {table}"), table, foreign);
     for (table, wants) in [
         ("fault = \"status\"", "`errno`, a name such as \"EIO\""),
-        ("fault = \"rot\"", "exactly one of `bits` and `bytes`"),
+        ("fault = \"rot\"", "exactly one of `bits`, `bytes`, `sectors` and `flips`"),
+        (
+            "fault = \"corrupt\", flips = [[1, 1]], bits = 1",
+            "exactly one of `bits`, `bytes`, `sectors` and `flips`",
+        ),
+        (
+            "fault = \"corrupt\", flips = [[1, 1]], at = 1",
+            "no `at` beside `flips`, which says where",
+        ),
         ("fault = \"torn\"", "`keep`, such as { prefix = 1 }"),
         ("fault = \"misdirect\", by = 1, to = 1", "exactly one of `by` and `to`, in sectors"),
         ("fault = \"delay\", dist = \"exp\", min = \"1s\"", "`mean` with dist \"exp\""),

@@ -116,7 +116,7 @@ fn a_rule_must_be_able_to_fire() {
     );
     check(
         &line("r", "\"read\"", "0", "do = { fault = \"rot\", bits = 0 }"),
-        "rule 'r': do: damages nothing; count `bits` or `bytes` from 1",
+        "rule 'r': do: damages nothing; count `bits`, `bytes` or `sectors` from 1",
     );
     check(
         &line("r", "\"read\"", "0", "do = { fault = \"misdirect\", by = \"+0\" }"),
@@ -128,4 +128,27 @@ fn a_rule_must_be_able_to_fire() {
         "rule 'r': do.at: lies outside of `where.sectors`; \
          `at` counts bytes from the start of the device, `sectors` sectors of 512",
     );
+    for (flips, message) in [
+        (
+            "[]",
+            "inverts nothing; \
+             write pairs of an offset and a mask from 1 to 255, such as [[600, 4]]",
+        ),
+        (
+            "[[600, 1], [601, 0]]",
+            "inverts nothing; \
+             write pairs of an offset and a mask from 1 to 255, such as [[600, 4]]",
+        ),
+        ("[[600, 1], [600, 2]]", "is out of order; list each byte once, in ascending order"),
+        (
+            "[[600, 1], [1024, 2]]",
+            "lies outside of `where.sectors`; \
+             `flips` counts bytes from the start of the device, `sectors` sectors of 512",
+        ),
+    ] {
+        let fault = format!(
+            "where = {{ sectors = \"1\" }}\ndo = {{ fault = \"corrupt\", flips = {flips} }}"
+        );
+        check(&line("r", "\"read\"", "0", &fault), &format!("rule 'r': do.flips: {message}"));
+    }
 }
