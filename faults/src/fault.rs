@@ -214,22 +214,34 @@ impl Fault {
     /// The kinds of operation that this fault can befall.
     #[must_use]
     pub fn befalls(&self) -> &'static [OpKind] {
-        use OpKind::{BlockStatus, Flush, Length, Read, Write, WriteZeroes};
+        use OpKind::{
+            BlockStatus, Close, Discard, Flush, Length, Open, Read, Truncate, Write, WriteZeroes,
+        };
         match self {
             Self::Status { applied: Applied::Part(_), .. }
             | Self::Hang { applied: Applied::Part(_) }
-            | Self::Torn { .. } => &[Write, WriteZeroes],
+            | Self::Torn { .. } => &[Write, WriteZeroes, Discard],
             Self::Status { applied: Applied::All, .. } | Self::Hang { applied: Applied::All } => {
-                &[Write, WriteZeroes, Flush]
+                &[Write, WriteZeroes, Flush, Discard, Truncate]
             }
-            Self::Status { .. } | Self::Hang { .. } | Self::Delay(_) => {
-                &[Read, Write, WriteZeroes, Flush, BlockStatus, Length]
-            }
+            Self::Status { .. } | Self::Hang { .. } | Self::Delay(_) => &[
+                Read,
+                Write,
+                WriteZeroes,
+                Flush,
+                BlockStatus,
+                Length,
+                Open,
+                Close,
+                Discard,
+                Truncate,
+            ],
             Self::Corrupt { .. } => &[Read, Write],
-            Self::Rot { .. } | Self::Misdirect(_) => &[Read, Write, WriteZeroes],
-            Self::Lost => &[Write, WriteZeroes, Flush],
+            Self::Rot { .. } => &[Read, Write, WriteZeroes, Discard],
+            Self::Misdirect(_) => &[Read, Write, WriteZeroes],
+            Self::Lost => &[Write, WriteZeroes, Flush, Discard, Truncate],
             Self::Short { .. } | Self::Stale { .. } | Self::Zero => &[Read],
-            Self::Unsupported => &[WriteZeroes, Flush, BlockStatus],
+            Self::Unsupported => &[WriteZeroes, Flush, BlockStatus, Discard, Truncate],
             Self::Length { .. } => &[Length],
             Self::FalseZero | Self::FalseData => &[BlockStatus],
         }

@@ -193,6 +193,12 @@ impl Plan {
         self.children_count
     }
 
+    /// Whether a rule could befall operations of this kind.
+    #[must_use]
+    pub fn befalls(&self, child: u32, kind: OpKind) -> bool {
+        !self.relevant(child, kind).is_empty()
+    }
+
     /// Whether a rule asks for older versions of this child's data.
     pub(crate) fn asks_history(&self, child: u32) -> bool {
         let stale = |compiled: &&Compiled| matches!(compiled.rule.r#do, Fault::Stale { .. });
@@ -398,9 +404,9 @@ impl Plan {
     }
 
     fn applied(&self, match_: &Match<'_>, applied: &Applied) -> Option<Vec<Range<u64>>> {
-        let changes = [OpKind::Write, OpKind::WriteZeroes, OpKind::Flush];
+        let changes = op_changes(match_.op.kind);
         match applied {
-            Applied::None => changes.contains(&match_.op.kind).then(Vec::new),
+            Applied::None => changes.then(Vec::new),
             Applied::All => None,
             Applied::Part(keep) => {
                 let draw = self.detail(match_, KEEPING, match_.matched);
@@ -412,6 +418,12 @@ impl Plan {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no panic while the counters are changed")
     }
+}
+
+/// Whether operations of this kind change the device, or make a change durable.
+fn op_changes(kind: OpKind) -> bool {
+    use OpKind::{Discard, Flush, Truncate, Write, WriteZeroes};
+    matches!(kind, Write | WriteZeroes | Flush | Discard | Truncate)
 }
 
 /// A rule and an operation that it accepts.

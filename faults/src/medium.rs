@@ -120,6 +120,22 @@ impl Medium {
         Ok(())
     }
 
+    /// Tells the device that nobody needs the ranges any more.
+    pub(crate) async fn discard(&self, ranges: Vec<Range<u64>>) -> Result<()> {
+        let write = self.number_write();
+        for range in ranges {
+            self.remember(write, &range).await?;
+            self.store.pdiscard(range.start, range.end - range.start).await?;
+            self.heal(range);
+        }
+        Ok(())
+    }
+
+    /// Ends whatever lies over what was truly written.
+    pub(crate) fn lift(&self) {
+        self.overlay().rot.clear();
+    }
+
     /// Inverts bits from now on. What is inverted already stays so.
     pub(crate) fn rot(&self, flips: &[Flip], heal: Heal) {
         let mut overlay = self.overlay();

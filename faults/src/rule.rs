@@ -53,11 +53,19 @@ pub enum OpKind {
     BlockStatus,
     /// `length`.
     Length,
+    /// The device is opened.
+    Open,
+    /// `close`.
+    Close,
+    /// `pdiscard`.
+    Discard,
+    /// `truncate`.
+    Truncate,
 }
 
 impl OpKind {
     /// How many kinds there are.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 10;
 
     /// The word that rule files write.
     #[must_use]
@@ -69,13 +77,20 @@ impl OpKind {
             Self::Flush => "flush",
             Self::BlockStatus => "block-status",
             Self::Length => "length",
+            Self::Open => "open",
+            Self::Close => "close",
+            Self::Discard => "discard",
+            Self::Truncate => "truncate",
         }
     }
 
     /// Whether an operation of this kind is about a range of bytes.
     #[must_use]
     pub fn has_range(self) -> bool {
-        !matches!(self, Self::Flush | Self::Length)
+        matches!(
+            self,
+            Self::Read | Self::Write | Self::WriteZeroes | Self::BlockStatus | Self::Discard
+        )
     }
 }
 

@@ -258,7 +258,7 @@ fn guest_op(op: &GuestOp) -> Op {
 fn child_op(call: &ChildCall) -> Op {
     let (offset, bytes) = words::child_range(call).unzip();
     let hash = (call.payload != Payload::default()).then(|| hex(call.payload.hash));
-    Op { op: words::kind(call.kind), offset, bytes, hash, flags: words::flags(call.flags) }
+    Op { op: call.kind.word(), offset, bytes, hash, flags: words::flags(call.flags) }
 }
 
 fn answered(answer: &Answer) -> Status {

@@ -150,7 +150,7 @@ fn waiting(run: &Run, layout: &Layout<'_>, id: Option<RequestId>) -> String {
     let mut alike: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for call in layout.waiting.values().filter(|w| w.request == id).map(|w| w.call) {
         let range = words::child_range(call).map(|(o, b)| format!(" {}", words::range(o, b)));
-        let op = words::kind(call.kind).to_owned() + &range.unwrap_or_default();
+        let op = call.kind.word().to_owned() + &range.unwrap_or_default();
         alike.entry(op).or_default().push(call.child);
     }
     let alike: Vec<_> =

@@ -4,17 +4,6 @@ use crate::trace::{ChildCall, GuestOp};
 use quorate_engine::{Errno, Flags, OpType};
 use quorate_faults::rule::OpKind;
 
-pub(crate) fn kind(kind: OpKind) -> &'static str {
-    match kind {
-        OpKind::Read => "read",
-        OpKind::Write => "write",
-        OpKind::WriteZeroes => "write-zeroes",
-        OpKind::Flush => "flush",
-        OpKind::BlockStatus => "block-status",
-        OpKind::Length => "length",
-    }
-}
-
 pub(crate) fn guest_kind(op: &GuestOp) -> &'static str {
     match op {
         GuestOp::Read { .. } => "read",
@@ -58,7 +47,7 @@ pub(crate) fn guest_flags(op: &GuestOp) -> Flags {
 /// The offset and the bytes that a child's operation is about, if about a range.
 pub(crate) fn child_range(call: &ChildCall) -> Option<(u64, u64)> {
     match call.kind {
-        OpKind::Flush | OpKind::Length => None,
+        OpKind::Flush | OpKind::Length | OpKind::Open | OpKind::Close => None,
         _ => Some((call.offset, call.bytes)),
     }
 }

@@ -13,7 +13,9 @@ use client::Player;
 use quorate_engine::{
     BlockDevice, EventSink, Image, NodeName, Quorum, QuorumOptions, event::Throttle,
 };
-use quorate_faults::{check::PlanError, device::FaultyChild, host::Host, inject::Plan};
+use quorate_faults::{
+    check::PlanError, device::FaultyChild, host::Host, inject::Plan, rule::OpKind,
+};
 use quorate_reports::{Trace, What};
 use quorate_sim::{Budget, Disk, End, Simulation, Task};
 use stage::Stage;
@@ -198,13 +200,18 @@ async fn open(
         false => stage.clone(),
     };
     let mut nodes: Vec<(NodeName, Arc<dyn BlockDevice>)> = Vec::new();
-    for (number, child) in children.iter().enumerate() {
+    for (number, child) in (0..).zip(children) {
         nodes.push((format!("c{number}").into(), child.clone()));
     }
     let find = |nodes: &[(NodeName, Arc<dyn BlockDevice>)], name: &str| {
         let node = nodes.iter().find(|(node, _)| node.as_str() == name);
         node.cloned().ok_or_else(|| format!("there is no node '{name}'"))
     };
+    let inner = scenario.array.inner.iter().flat_map(|inner| inner.children.clone());
+    let used: Vec<String> = scenario.child_names().into_iter().chain(inner).collect();
+    for number in (0..scenario.disks()).filter(|number| used.contains(&format!("c{number}"))) {
+        open_disk(stage, children, number).await?;
+    }
     for inner in &scenario.array.inner {
         let mut options = QuorumOptions::builder(inner.name.as_str(), inner.vote_threshold);
         for name in &inner.children {
@@ -243,6 +250,19 @@ async fn open(
     let quorum = Quorum::open(options, &(), events).await.map_err(|e| e.to_string())?;
     let quorum = Arc::new(quorum);
     Ok(subject(quorum.clone(), Some(quorum)))
+}
+
+/// Opens a disk, which the record shows only where a rule could tell.
+async fn open_disk(
+    stage: &Stage,
+    children: &[Arc<FaultyChild>],
+    number: u32,
+) -> Result<(), String> {
+    if !stage.plan().befalls(number, OpKind::Open) {
+        return Ok(());
+    }
+    let opened = children[number as usize].open().await;
+    opened.map_err(|errno| format!("c{number} does not open: {errno}"))
 }
 
 /// Events go to the record, and past QEMU's rate limit to whoever listens there.

@@ -4,6 +4,7 @@ mod budget;
 mod effects;
 mod files;
 mod keys;
+mod kinds;
 mod medium;
 mod plan;
 mod when;
@@ -85,7 +86,8 @@ impl BlockDevice for Memory {
         ready(Ok(()))
     }
 
-    fn pdiscard(&self, _: u64, _: u64) -> IoFuture<'_, ()> {
+    fn pdiscard(&self, offset: u64, bytes: u64) -> IoFuture<'_, ()> {
+        self.put(offset, &vec![0; index(bytes)]);
         ready(Ok(()))
     }
 
@@ -98,7 +100,8 @@ impl BlockDevice for Memory {
         ready(Ok(Extent { bytes, kind: ExtentKind::Data }))
     }
 
-    fn truncate(&self, _: u64, _: Prealloc) -> IoFuture<'_, ()> {
+    fn truncate(&self, bytes: u64, _: Prealloc) -> IoFuture<'_, ()> {
+        lock(&self.data).resize(index(bytes), 0);
         ready(Ok(()))
     }
 

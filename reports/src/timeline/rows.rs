@@ -204,7 +204,7 @@ impl<'a> Layout<'a> {
         let differs = asked.is_some() && asked != guest;
         let mut text = id.map(|id| format!("> {id} ")).unwrap_or_else(|| "> ".into());
         text += match call.origin {
-            Origin::Guest => words::short(words::kind(call.kind)),
+            Origin::Guest => words::short(call.kind.word()),
             Origin::Rewrite => "rewrite",
         };
         if let Some(request) = request {

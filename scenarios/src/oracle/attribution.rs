@@ -13,7 +13,7 @@ pub(super) fn attribution(case: &Case<'_>, violations: &mut Vec<Violation>) {
     let until = case.entries().iter().enumerate().take(case.first_drop());
     for (at, entry) in until.filter(nobodys) {
         let what = match &entry.what {
-            What::Submit(call) if at < first_request && call.kind == OpKind::Length => continue,
+            What::Submit(call) if at < first_request && opens(call) => continue,
             What::Submit(call) if is_added(case, call) => continue,
             What::Submit(call) => format!("c{} is asked for a {}", call.child, call.kind.word()),
             What::Event(event) => format!("'{}' is reported", qapi::text(event)),
@@ -24,9 +24,14 @@ pub(super) fn attribution(case: &Case<'_>, violations: &mut Vec<Violation>) {
     }
 }
 
-/// Whether it is the question for the length of a child that a step adds.
+/// What a child is asked that an array takes in.
+fn opens(call: &ChildCall) -> bool {
+    matches!(call.kind, OpKind::Open | OpKind::Length)
+}
+
+/// Whether it is what a child is asked that a step adds.
 fn is_added(case: &Case<'_>, call: &ChildCall) -> bool {
     let adds =
         |action: &Action| matches!(action, Action::Add { child, .. } if *child == call.child);
-    call.kind == OpKind::Length && case.scenario.scripts().flatten().any(adds)
+    opens(call) && case.scenario.scripts().flatten().any(adds)
 }

@@ -119,7 +119,8 @@ impl<'a> Rules<'a> {
                     Answer::Done(self.write_zeroes(*offset, *bytes, *flags)?)
                 }
                 GuestOp::Close if self.case.closed_before(self.asked) => Answer::Done(Ok(())),
-                GuestOp::Flush | GuestOp::Close => Answer::Done(self.flush()?),
+                GuestOp::Flush => Answer::Done(self.flush()?),
+                GuestOp::Close => Answer::Done(self.close()?),
                 GuestOp::Discard { .. } | GuestOp::Invalidate => Answer::Done(Ok(())),
                 GuestOp::BlockStatus { offset, bytes } => {
                     Answer::Status(Ok(self.block_status(*offset, *bytes)?))
@@ -292,6 +293,20 @@ impl<'a> Rules<'a> {
         }
         self.shape(OpType::Flush, &replies);
         Ok(spec::enough(&replies, self.threshold))
+    }
+
+    /// A flush, and then all children are closed. The record has only those closes that a rule could
+    /// befall; the first error of all is the answer.
+    fn close(&self) -> Result<Reply<()>, Stop> {
+        let mut reply = self.flush()?;
+        let disks = self.walk.borrow().members();
+        for &disk in disks {
+            if self.walk.borrow_mut().is_next(disk, OpKind::Close) {
+                let closed = self.walk.borrow_mut().one(disk, ask(OpKind::Close, 0, 0), None)?;
+                reply = reply.and(closed.map(|_| ()));
+            }
+        }
+        Ok(reply)
     }
 
     fn block_status(&self, offset: u64, bytes: u64) -> Result<Extent, Stop> {

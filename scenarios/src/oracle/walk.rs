@@ -95,6 +95,12 @@ impl<'a> Walk<'a> {
         Ok(next)
     }
 
+    /// Whether the next thing is that a disk is asked for this.
+    pub(super) fn is_next(&mut self, disk: u32, kind: OpKind) -> bool {
+        let next = self.peek().map(|(_, what)| what);
+        matches!(next, Ok(What::Submit(call)) if (call.child, call.kind) == (disk, kind))
+    }
+
     /// Demands an event.
     pub(super) fn event(&mut self, want: &Event) -> Result<(), Stop> {
         let (at, what) = self.next()?;

@@ -1,7 +1,7 @@
 //! A client: does its steps one after the other.
 
 use super::{
-    Subject,
+    Subject, open_disk,
     stage::{Stage, Tagged, kind_number, number},
 };
 use crate::model::{Action, Request, Selection};
@@ -212,6 +212,9 @@ impl Subject {
         let Some(quorum) = &self.quorum else {
             return stage.record(What::Membership(Change::Refused(NO_MEMBERSHIP.into())));
         };
+        if let Err(refused) = open_disk(&stage, &self.children, child).await {
+            return stage.record(What::Membership(Change::Refused(refused)));
+        }
         let device: Arc<dyn BlockDevice> = self.children[child as usize].clone();
         let change = match quorum.add_child(NodeName::from(format!("c{child}")), device).await {
             Ok(name) => {

@@ -316,6 +316,10 @@ pub(super) fn kind_number(kind: OpKind) -> u8 {
         OpKind::Flush => 3,
         OpKind::BlockStatus => 4,
         OpKind::Length => 5,
+        OpKind::Open => 6,
+        OpKind::Close => 7,
+        OpKind::Discard => 8,
+        OpKind::Truncate => 9,
     }
 }
 

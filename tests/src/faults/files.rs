@@ -133,7 +133,7 @@ const SOUND: [&str; 7] = [
 #[test]
 fn mistakes_in_on_and_child_are_named_in_their_place() {
     const KINDS: &str = "expected one of `read`, `write`, `write-zeroes`, `flush`, \
-                         `block-status`, `length`";
+                         `block-status`, `length`, `open`, `close`, `discard`, `truncate`";
     let raed = format!("unknown variant `raed`, {KINDS}");
     check(r#"on = "raed""#, r#""raed""#, &raed);
     check(r#"on = ["read", "raed"]"#, r#""raed""#, &raed);

@@ -51,7 +51,7 @@ fn a_fault_must_befall_its_kinds() {
             "0",
             "do = { fault = \"torn\", keep = { prefix = 1 } }",
         ),
-        "rule 'r': on: fault \"torn\" does not befall \"flush\", only write, write-zeroes",
+        "rule 'r': on: fault \"torn\" does not befall \"flush\", only write, write-zeroes, discard",
     );
     check(
         &line("r", "\"flush\"", "0", "do = { fault = \"corrupt\", bits = 1 }"),
@@ -60,7 +60,8 @@ fn a_fault_must_befall_its_kinds() {
     let applied = EIO.replace(" }", ", applied = \"all\" }");
     check(
         &line("r", "\"read\"", "0", &applied),
-        "rule 'r': on: fault \"status\" does not befall \"read\", only write, write-zeroes, flush",
+        "rule 'r': on: fault \"status\" does not befall \"read\", only \
+         write, write-zeroes, flush, discard, truncate",
     );
 }
 
