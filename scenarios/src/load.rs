@@ -2,6 +2,7 @@
 
 mod bounds;
 mod remedy;
+mod schedule;
 
 use crate::{
     model::{Action, Array, Awaited, Children, Random, Scenario},
@@ -89,6 +90,7 @@ struct Wrong {
     message: String,
 }
 
+#[derive(Clone)]
 enum Key {
     Name(&'static str),
     Number(usize),
@@ -135,6 +137,7 @@ fn check(scenario: &Scenario) -> Result<(), Wrong> {
 /// Rules, steps and expectations.
 fn check_course(scenario: &Scenario) -> Result<(), Wrong> {
     check_budget(scenario)?;
+    schedule::check(scenario)?;
     if let Err(error) = runner::plan(scenario) {
         let text = error.to_string();
         let is = |word, name: &str| text.starts_with(&format!("{word} '{name}':"));

@@ -18,10 +18,12 @@ use std::collections::BTreeMap;
 
 mod electorate;
 mod random;
+mod schedule;
 mod step;
 mod words;
 
 pub use random::{FaultFamily, Mix, Promises, Random, ThresholdChoice};
+pub use schedule::{Order, Pause, Schedule};
 pub use step::{Action, Awaited, Expected, Payload, Request, Selection};
 pub use words::EventLine;
 
@@ -50,6 +52,9 @@ pub struct Scenario {
     pub seed: u64,
     /// The array.
     pub array: Array,
+    /// In which order operations of disks complete.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub schedule: Schedule,
     /// What every disk is like.
     #[serde(default, skip_serializing_if = "is_default")]
     pub disk: Disk,

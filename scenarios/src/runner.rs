@@ -5,6 +5,7 @@
 //! end. What happened is one [`Trace`]; whether it was right is the oracle's business.
 
 mod client;
+mod schedule;
 mod stage;
 
 use crate::model::{DiskSpec, Scenario};

@@ -3,12 +3,13 @@
 //! - [`disk`]: a disk with a write cache that a power cut empties;
 //! - [`queue`]: every operation of a simulated device is an entry in one queue; which entry completes
 //!   next, and when, is decided there and nowhere else;
+//! - [`pick`]: who decides the order, where it is not the earliest operation first;
 //! - [`run`]: polls the clients of an array until all are done, completing one entry whenever none of
 //!   them can move.
 //!
-//! Nothing here draws lots. The delay of an operation is its caller's to choose, so a run is a function
-//! of its scenario; madsim's own dice (which task next, how long a poll takes) have nothing to decide,
-//! because all clients live in one madsim task and are polled in a fixed order.
+//! Nothing here draws lots. The delay of an operation and who picks are its caller's to choose, so a run
+//! is a function of its scenario; madsim's own dice (which task next, how long a poll takes) have nothing
+//! to decide, because all clients live in one madsim task and are polled in a fixed order.
 
 #![forbid(unsafe_code)]
 
@@ -20,11 +21,13 @@ compile_error!(
 );
 
 pub mod disk;
+pub mod pick;
 pub mod queue;
 #[cfg(madsim)]
 pub mod run;
 
 pub use disk::Disk;
-pub use queue::{Completion, Label, Pattern, Queue};
+pub use pick::{Candidate, Choice, Picked, Picker};
+pub use queue::{Completion, Label, Logged, Pattern, Queue};
 #[cfg(madsim)]
 pub use run::{Budget, End, Simulation, Task};

@@ -1,7 +1,9 @@
 //! The device queue: every operation of every simulated device, and the order in which they end.
 
+use crate::pick::{Candidate, Choice, Picker};
 use std::{
     collections::VecDeque,
+    fmt,
     future::Future,
     mem,
     pin::Pin,
@@ -47,7 +49,9 @@ impl Pattern {
 /// The queue of one run. Clones are handles to the same queue.
 ///
 /// Time is counted in microseconds. It only moves when an entry completes, and no two entries of
-/// devices complete at the same time.
+/// devices complete at the same time: an operation completes when it is due, and at least a microsecond
+/// after the time of its turn. A timer that ends by then ends first. So times alone say in which order
+/// things happened, whatever the order was chosen by.
 #[derive(Clone, Debug, Default)]
 pub struct Queue(Arc<Shared>);
 
@@ -68,6 +72,32 @@ struct Inner {
     free: Vec<usize>,
     held: Vec<Pattern>,
     order: VecDeque<u32>,
+    chooser: Option<Chooser>,
+    log: Option<Vec<Logged>>,
+}
+
+/// Who picks, and memory for what there is to pick from.
+struct Chooser {
+    picker: Box<dyn Picker>,
+    candidates: Vec<Candidate>,
+    places: Vec<usize>,
+}
+
+impl fmt::Debug for Chooser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chooser").finish_non_exhaustive()
+    }
+}
+
+/// When an operation began and ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Logged {
+    /// Which it is.
+    pub label: Label,
+    /// When it was entered.
+    pub begun: u64,
+    /// When it completed, if it did.
+    pub ended: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -79,6 +109,8 @@ struct Entry {
     /// Of a device's operation; a timer has none.
     label: Option<Label>,
     held: bool,
+    /// Its place in the log, if there is one.
+    logged: usize,
 }
 
 #[derive(Debug, Default)]
@@ -96,6 +128,24 @@ impl Queue {
     #[must_use]
     pub fn now(&self) -> u64 {
         self.0.clock.load(Ordering::Relaxed)
+    }
+
+    /// Lets this decide which operation completes next, rather than the time at which each is due.
+    pub fn pick_by(&self, picker: Box<dyn Picker>) {
+        let chooser = Chooser { picker, candidates: Vec::new(), places: Vec::new() };
+        self.inner().chooser = Some(chooser);
+    }
+
+    /// Takes down from now on when operations begin and end.
+    pub fn keep_log(&self) {
+        self.inner().log = Some(Vec::new());
+    }
+
+    /// When operations began and ended, in the order in which they began; nothing, if that was not
+    /// taken down.
+    #[must_use]
+    pub fn take_log(&self) -> Vec<Logged> {
+        self.inner().log.take().unwrap_or_default()
     }
 
     /// How many operations of devices have completed.
@@ -124,8 +174,13 @@ impl Queue {
         inner.submitted += 1;
         let held = label.is_some_and(|label| inner.held.iter().any(|p| p.matches(&label)));
         let deadline = delay.map(|d| inner.now.saturating_add(d));
-        let number = inner.submitted;
-        inner.pending.push(Entry { deadline, number, slot, label, held });
+        let (number, begun) = (inner.submitted, inner.now);
+        let mut logged = 0;
+        if let (Some(log), Some(label)) = (&mut inner.log, label) {
+            logged = log.len();
+            log.push(Logged { label, begun, ended: None });
+        }
+        inner.pending.push(Entry { deadline, number, slot, label, held, logged });
         Completion { queue: self.clone(), slot, done: false }
     }
 
@@ -176,15 +231,16 @@ impl Queue {
     /// Completes the entry whose turn it is. `None` if there is none that can complete.
     pub(crate) fn step(&self) -> Option<u64> {
         let mut inner = self.inner();
-        let at = inner.next()?;
+        let (at, time) = inner.next()?;
         let entry = inner.pending.swap_remove(at);
-        let deadline = entry.deadline.unwrap_or(inner.now);
-        let tick = if entry.label.is_some() { inner.now + 1 } else { inner.now };
-        inner.now = deadline.max(tick);
-        self.0.clock.store(inner.now, Ordering::Relaxed);
+        inner.now = time;
+        self.0.clock.store(time, Ordering::Relaxed);
         if entry.label.is_some() {
             inner.completed += 1;
             inner.order.pop_front();
+            if let Some(log) = &mut inner.log {
+                log[entry.logged].ended = Some(time);
+            }
         }
         let now = inner.now;
         match mem::replace(&mut inner.slots[entry.slot], Slot::Done) {
@@ -205,21 +261,68 @@ impl Queue {
 }
 
 impl Inner {
-    /// The earliest entry that may complete, by deadline and then by age.
-    fn next(&self) -> Option<usize> {
+    /// The place of the entry that completes next, and when it does.
+    fn next(&mut self) -> Option<(usize, u64)> {
+        let operation = match self.chooser.take() {
+            None => self.earliest(),
+            Some(mut chooser) => {
+                let picked = self.chosen(&mut chooser);
+                self.chooser = Some(chooser);
+                picked
+            }
+        };
+        match (self.timer(), operation) {
+            (Some((at, end)), Some((_, due))) if end <= due => Some((at, end.max(self.now))),
+            (Some((at, end)), None) => Some((at, end.max(self.now))),
+            (_, operation) => operation,
+        }
+    }
+
+    /// The timer that ends first, by its end and then by age.
+    fn timer(&self) -> Option<(usize, u64)> {
+        let timers = self.pending.iter().enumerate().filter(|(_, entry)| entry.label.is_none());
+        let ends = timers.filter_map(|(at, entry)| Some((entry.deadline?, entry.number, at)));
+        ends.min().map(|(end, _, at)| (at, end))
+    }
+
+    /// The operation that may complete and is due first, by deadline and then by age.
+    fn earliest(&self) -> Option<(usize, u64)> {
         let mut best: Option<(u64, u64, usize)> = None;
         for (at, entry) in self.pending.iter().enumerate() {
-            let Some(deadline) = entry.deadline.filter(|_| !entry.held) else { continue };
-            if let (Some(first), Some(label)) = (self.order.front(), entry.label)
-                && label.child != *first
+            if let Some(Candidate { deadline, number, .. }) = self.candidate(entry)
+                && best.is_none_or(|(d, n, _)| (deadline, number) < (d, n))
             {
-                continue;
-            }
-            if best.is_none_or(|(d, n, _)| (deadline, entry.number) < (d, n)) {
-                best = Some((deadline, entry.number, at));
+                best = Some((deadline, number, at));
             }
         }
-        best.map(|(.., at)| at)
+        best.map(|(deadline, _, at)| (at, deadline.max(self.now + 1)))
+    }
+
+    /// The operation that somebody picks of those that may complete.
+    fn chosen(&self, chooser: &mut Chooser) -> Option<(usize, u64)> {
+        let Chooser { picker, candidates, places } = chooser;
+        candidates.clear();
+        places.clear();
+        for (at, entry) in self.pending.iter().enumerate() {
+            if let Some(candidate) = self.candidate(entry) {
+                candidates.push(candidate);
+                places.push(at);
+            }
+        }
+        if candidates.is_empty() {
+            return None;
+        }
+        let picked = picker.pick(Choice { now: self.now, completed: self.completed, candidates });
+        let due = candidates[picked.at].deadline.max(picked.not_before);
+        Some((places[picked.at], due.max(self.now + 1)))
+    }
+
+    /// The operation of an entry, if it may complete.
+    fn candidate(&self, entry: &Entry) -> Option<Candidate> {
+        let deadline = entry.deadline.filter(|_| !entry.held)?;
+        let label = entry.label?;
+        let is_turn = self.order.front().is_none_or(|first| *first == label.child);
+        is_turn.then_some(Candidate { label, deadline, number: entry.number })
     }
 
     fn matching(&mut self, pattern: Pattern) -> impl Iterator<Item = &mut Entry> {

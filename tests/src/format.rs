@@ -80,6 +80,8 @@ fn every_word_of_the_format_is_in_the_document() {
         "array.inner = [{ zzz = 1 }]".into(),
         "[disk]\nzzz = 1".into(),
         "[child.0]\nzzz = 1".into(),
+        "[schedule]\nzzz = 1".into(),
+        "[schedule]\npause = [{ zzz = 1 }]".into(),
         "[[group]]\nzzz = 1".into(),
         rule("zzz = 1"),
         rule("child = { zzz = 1 }"),
@@ -99,6 +101,7 @@ fn every_word_of_the_format_is_in_the_document() {
         // Values that are words.
         "array.read-pattern = \"zzz\"".into(),
         "array.overlap = \"zzz\"".into(),
+        "[schedule]\nkind = \"zzz\"".into(),
         rule("on = [\"zzz\"]"),
         rule("child = { group = \"g\", draw = \"zzz\" }"),
         rule("where = { origin = \"zzz\" }"),

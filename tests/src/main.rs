@@ -18,5 +18,6 @@ mod graph;
 mod options;
 mod oracle;
 mod reports;
+mod schedule;
 mod sim;
 mod stories;

@@ -1,7 +1,7 @@
 //! Scenarios and runs in words.
 
 use super::exit;
-use crate::model::{Children, Scenario};
+use crate::model::{Children, Order, Scenario, Schedule};
 use anstyle::{AnsiColor, Style};
 use quorate_engine::{
     QuorumOptions,
@@ -37,6 +37,10 @@ pub(super) fn options(scenario: &Scenario) -> String {
         lines.push(line("array", array));
     }
     lines.push(line("disks", disks(scenario)));
+    let schedule = schedule(&scenario.schedule);
+    if !schedule.is_empty() {
+        lines.push(line("order", schedule));
+    }
     lines.extend(scenario.rules.iter().map(|rule| line("fault", fault(rule))));
     lines.concat()
 }
@@ -97,6 +101,22 @@ fn array(scenario: &Scenario) -> String {
         text += &format!("; {name} is an array of {children}, {} agree", inner.vote_threshold);
     }
     text
+}
+
+/// In which order operations complete; nothing, if each when it is due.
+pub(super) fn schedule(schedule: &Schedule) -> String {
+    let order = match &schedule.order {
+        Order::Earliest => None,
+        Order::Uniform => Some("any operation, by lot".into()),
+        Order::Pct { depth, within } => Some(format!("pct of depth {depth} within {within}")),
+        Order::Late { child } => Some(format!("c{child} late")),
+        Order::Dissent { children } => {
+            let names: Vec<String> = children.iter().map(|child| format!("c{child}")).collect();
+            Some(format!("then {}", names.join(" ")))
+        }
+    };
+    let pauses = schedule.pauses.iter().map(|p| format!("c{} pauses {}", p.child, p.time));
+    order.into_iter().chain(pauses).collect::<Vec<String>>().join(", ")
 }
 
 fn disks(scenario: &Scenario) -> String {

@@ -1,5 +1,6 @@
 //! What everybody in a run shares: device time, the record, whose request is being polled.
 
+use super::schedule;
 use crate::model::Scenario;
 use bytes::Bytes;
 use quorate_engine::{Event, EventSink};
@@ -57,9 +58,13 @@ impl Stage {
             .map(|disk| limits(scenario.disk(disk).latency.unwrap_or(USUAL_LATENCY)))
             .map(|limits| limits.map(AtomicU64::new))
             .collect();
+        let (queue, keyed) = (Queue::default(), Keyed::new(scenario.seed));
+        if let Some(picker) = schedule::picker(&scenario.schedule, scenario.disks(), &keyed) {
+            queue.pick_by(picker);
+        }
         Self {
-            queue: Queue::default(),
-            keyed: Keyed::new(scenario.seed),
+            queue,
+            keyed,
             plan,
             recorder: Mutex::new(Recorder::reusing(spare)),
             current: AtomicU64::new(NOBODY),
