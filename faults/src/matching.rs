@@ -10,6 +10,15 @@ use crate::{
 use quorate_engine::{Sectors, event::SECTOR_BYTES};
 use std::{ops::Range, time::Duration};
 
+impl Rule {
+    /// The bytes of an operation of one of its children that it is about; nothing, where the operation
+    /// is no match. `length` is that of the device.
+    #[must_use]
+    pub fn matches(&self, op: &ChildOp, length: u64) -> Option<Range<u64>> {
+        self.on.contains(&op.kind).then(|| touched(self, op, length))?
+    }
+}
+
 /// The bytes of the operation that lie where the rule applies, or nothing where it does not.
 pub(crate) fn touched(rule: &Rule, op: &ChildOp, length: u64) -> Option<Range<u64>> {
     let Place { sectors, origin, bytes } = &rule.r#where;

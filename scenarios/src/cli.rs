@@ -5,8 +5,8 @@
 
 use anstream::AutoStream;
 use args::{
-    Cli, Command, ExplainArgs, Format, FuzzArgs, ListArgs, ListFormat, MergeArgs, ReplayArgs,
-    RunArgs, TraceArgs, TraceFormat, When,
+    Cli, Command, ExplainArgs, ExportArgs, Format, FuzzArgs, ListArgs, ListFormat, MergeArgs,
+    ReplayArgs, RunArgs, TraceArgs, TraceFormat, When,
 };
 use clap::{CommandFactory, Parser};
 use error::CliError;
@@ -24,6 +24,7 @@ mod describe;
 mod digest;
 mod error;
 mod explain;
+mod export;
 mod failure;
 mod fuzz;
 mod list;
@@ -125,7 +126,7 @@ pub fn main_from<T: Into<OsString> + Clone>(
         let text = error.render(host.err_colour);
         // There is nowhere left to say that standard error is closed.
         let _ = host.err.write_all(text.as_bytes());
-        exit::USAGE
+        error.code()
     })
 }
 
@@ -136,6 +137,7 @@ fn dispatch(command: Command, host: &mut Host<'_>) -> Result<u8, CliError> {
         Command::Fuzz(args) => fuzz::fuzz(&args, host),
         Command::Replay(args) => replay::replay(&args, host),
         Command::Trace(args) => trace::trace(&args, host),
+        Command::Export(args) => export::export(&args, host),
         Command::Explain(args) => explain::explain(&args, host),
         Command::Merge(args) => merge::merge(&args, host),
         Command::Completions { shell } => {

@@ -26,7 +26,7 @@ use twox_hash::XxHash3_128;
 
 pub mod attempt;
 mod driver;
-mod guard;
+pub(crate) mod guard;
 pub mod part;
 pub mod record;
 mod worker;

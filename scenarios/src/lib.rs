@@ -2,6 +2,7 @@
 //!
 //! - [`model`]: a scenario as data; [`load`] reads files, [`catalog`] has those of the project,
 //! - [`expand`]: from a profile and a seed to a concrete scenario,
+//! - [`export`]: from a run to a scenario that draws nothing,
 //! - [`runner`]: runs a concrete scenario in simulation,
 //! - [`spec`] and [`oracle`]: the rules, and whether a run kept to them,
 //! - [`fuzz`]: many seeds on every core; [`cli`]: the command `quorate`.
@@ -65,6 +66,7 @@
 pub mod catalog;
 pub mod cli;
 pub mod expand;
+pub mod export;
 pub mod fuzz;
 pub mod load;
 pub mod model;

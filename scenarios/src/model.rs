@@ -11,7 +11,7 @@ use quorate_engine::{
 use quorate_faults::{
     budget::Budget,
     rule::{Group, Rule},
-    text::{Size, TimeRange},
+    text::{Size, Time, TimeRange},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -173,6 +173,9 @@ pub struct Disk {
     /// How long it takes to answer when nothing is wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<TimeRange>,
+    /// How long its first operations take, one after the other, instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latencies: Option<Vec<Time>>,
     /// Whether it takes FUA writes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write_fua: Option<bool>,
@@ -307,6 +310,13 @@ impl Scenario {
         let fills: Vec<u8> = (0..self.disks()).map(|number| self.disk(number).fill).collect();
         let count = |fill| fills.iter().filter(|other| **other == fill).count();
         fills.iter().rev().copied().max_by_key(|fill| count(*fill)).unwrap_or_default()
+    }
+
+    /// How long the first operations of a disk take, if that is given.
+    #[must_use]
+    pub fn latencies(&self, number: u32) -> &[Time] {
+        let own = self.child.get(&Number(number)).and_then(|disk| disk.latencies.as_deref());
+        own.or(self.disk.latencies.as_deref()).unwrap_or_default()
     }
 
     /// What a disk is like.

@@ -8,7 +8,10 @@ mod client;
 mod schedule;
 mod stage;
 
-use crate::model::{DiskSpec, Scenario};
+use crate::{
+    fuzz::guard,
+    model::{DiskSpec, Scenario},
+};
 use bytes::Bytes;
 use client::Player;
 use quorate_engine::{
@@ -17,9 +20,10 @@ use quorate_engine::{
 use quorate_faults::{
     check::PlanError, device::FaultyChild, host::Host, inject::Plan, rule::OpKind,
 };
-use quorate_reports::{Trace, What};
-use quorate_sim::{Budget, Disk, End, Simulation, Task};
+use quorate_reports::{Trace, What, trace::Entry};
+use quorate_sim::{Budget, Disk, End, Logged, Simulation, Task};
 use stage::Stage;
+pub(crate) use stage::micros;
 use std::{
     future::Future,
     pin::Pin,
@@ -48,6 +52,17 @@ pub struct Finished {
     pub corrupted: Vec<(usize, u32)>,
     /// What children answered to reads, with the number of the entry, if the array compares them.
     pub compared: Vec<(usize, Bytes)>,
+}
+
+/// What happened in a run, and when each operation of a disk began and ended.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    /// What happened.
+    pub entries: Vec<Entry>,
+    /// The operations, in the order in which they began.
+    pub operations: Vec<Logged>,
+    /// Whether a panic ended it.
+    pub panicked: bool,
 }
 
 /// The children that an array is to be built of.
@@ -104,39 +119,78 @@ pub fn run(
     engine: Option<&dyn Engine>,
     scratch: &mut Scratch,
 ) -> Result<Finished, PlanError> {
-    let disks: Vec<Arc<Disk>> = (0..scenario.disks()).map(|n| disk(scenario, n)).collect();
-    let count = scenario.disks();
-    let plan = plan(scenario)?;
-    let stage = Arc::new(Stage::new(scenario, Arc::new(plan), std::mem::take(&mut scratch.trace)));
-    let children: Vec<Arc<FaultyChild>> = (0..count)
-        .zip(&disks)
-        .map(|(n, disk)| {
-            let host: Arc<dyn Host> = stage.clone();
-            Arc::new(FaultyChild::new(n, disk.clone(), stage.plan().clone(), host))
-        })
-        .collect();
-    let simulation = Simulation::new(scenario.seed);
-    let budget =
-        Budget { steps: scenario.limits.steps, until: scenario.limits.seconds * 1_000_000 };
-    let opened = Mutex::new(None);
-    let opening = open(scenario, engine, &stage, &disks, &children);
-    let task: Task<'_> = Box::pin(async {
-        let subject = opening.await;
-        match subject {
-            Ok(subject) => *opened.lock().expect("nobody else holds it") = Some(subject),
-            Err(error) => stage.record(What::NotOpened(error)),
-        }
-    });
-    let mut end = simulation.drive(&stage.queue, vec![task], stage_background(&stage), budget);
-    let subject = opened.into_inner().expect("nobody else holds it").map(Arc::new);
-    if let Some(subject) = &subject {
-        let clients = scenario.scripts().zip(0..).map(|(steps, number)| {
-            let player = Player::new(stage.clone(), subject.clone(), number);
-            Box::pin(player.play(steps)) as Task<'_>
-        });
-        end = simulation.drive(&stage.queue, clients.collect(), stage_background(&stage), budget);
+    let bed = Bed::new(scenario, scratch)?;
+    let (subject, end) = bed.play(scenario, engine);
+    Ok(finish(&bed.stage, &bed.disks, subject, end))
+}
+
+/// Runs a concrete scenario and takes down when each operation of a disk begins and ends. A run that
+/// panics is recorded up to there.
+///
+/// # Errors
+/// A rule of the scenario can never fire, or names what is not there.
+pub fn record(scenario: &Scenario, engine: Option<&dyn Engine>) -> Result<Recording, PlanError> {
+    let bed = Bed::new(scenario, &mut Scratch::default())?;
+    bed.stage.queue.keep_log();
+    let panicked = guard::catch(|| bed.play(scenario, engine)).is_err();
+    let Trace { entries, .. } = bed.stage.take_recorder().finish([]);
+    Ok(Recording { entries, operations: bed.stage.queue.take_log(), panicked })
+}
+
+/// The disks of a run, and what everybody in it shares.
+struct Bed {
+    disks: Vec<Arc<Disk>>,
+    children: Vec<Arc<FaultyChild>>,
+    stage: Arc<Stage>,
+}
+
+impl Bed {
+    fn new(scenario: &Scenario, scratch: &mut Scratch) -> Result<Self, PlanError> {
+        let disks: Vec<Arc<Disk>> = (0..scenario.disks()).map(|n| disk(scenario, n)).collect();
+        let count = scenario.disks();
+        let plan = plan(scenario)?;
+        let spare = std::mem::take(&mut scratch.trace);
+        let stage = Arc::new(Stage::new(scenario, Arc::new(plan), spare));
+        let children = (0..count)
+            .zip(&disks)
+            .map(|(n, disk)| {
+                let host: Arc<dyn Host> = stage.clone();
+                Arc::new(FaultyChild::new(n, disk.clone(), stage.plan().clone(), host))
+            })
+            .collect();
+        Ok(Self { disks, children, stage })
     }
-    Ok(finish(&stage, &disks, subject, end))
+
+    /// Opens the array and lets the clients do their steps.
+    fn play(
+        &self,
+        scenario: &Scenario,
+        engine: Option<&dyn Engine>,
+    ) -> (Option<Arc<Subject>>, End) {
+        let Self { disks, children, stage } = self;
+        let simulation = Simulation::new(scenario.seed);
+        let budget =
+            Budget { steps: scenario.limits.steps, until: scenario.limits.seconds * 1_000_000 };
+        let opened = Mutex::new(None);
+        let opening = open(scenario, engine, stage, disks, children);
+        let task: Task<'_> = Box::pin(async {
+            match opening.await {
+                Ok(subject) => *opened.lock().expect("nobody else holds it") = Some(subject),
+                Err(error) => stage.record(What::NotOpened(error)),
+            }
+        });
+        let mut end = simulation.drive(&stage.queue, vec![task], stage_background(stage), budget);
+        let subject = opened.into_inner().expect("nobody else holds it").map(Arc::new);
+        if let Some(subject) = &subject {
+            let clients = scenario.scripts().zip(0..).map(|(steps, number)| {
+                let player = Player::new(stage.clone(), subject.clone(), number);
+                Box::pin(player.play(steps)) as Task<'_>
+            });
+            let clients = clients.collect();
+            end = simulation.drive(&stage.queue, clients, stage_background(stage), budget);
+        }
+        (subject, end)
+    }
 }
 
 /// The faults of a scenario, held to its budget.

@@ -227,6 +227,38 @@ fn trace_is_for_people_or_for_machines() {
 }
 
 #[test]
+fn a_run_is_exported_as_a_file_of_its_own() {
+    let directory = temporary();
+    let place = |name: &str| path_text(&directory.path().join(name));
+    for (args, name) in [
+        (&["random-any", "--seed", "5"][..], "expanded.toml"),
+        (&["random-any:5", "--scripted"], "scripted.toml"),
+        (&["adding-a-shorter-child-is-refused", "--scripted"], "refused.toml"),
+        (&["same-node-twice-is-refused", "--scripted"], "not-opened.toml"),
+    ] {
+        let path = place(name);
+        let printed = quorate(&[&["export"], args].concat());
+        let saved = quorate(&[&["export"], args, &["-o", &path]].concat());
+        assert_eq!((printed.code, saved.code, &*saved.out), (exit::HELD, exit::HELD, ""));
+        assert_eq!(fs::read_to_string(&path).expect("it was written"), printed.out);
+        let digest = |answer: Answer| answer.json()["digest"].clone();
+        let run = |args: &[&str]| digest(quorate(&[&["run", "--format", "json"], args].concat()));
+        let args: Vec<&str> = args.iter().copied().filter(|arg| *arg != "--scripted").collect();
+        let token = args.join("").replace("--seed", ":");
+        let original = digest(quorate(&["run", &token, "--format", "json"]));
+        assert_eq!(run(&[&path]), original, "{name}");
+        // Only of a script the seed does not matter.
+        if name == "expanded.toml" {
+            assert_ne!(run(&[&path, "--seed", "6"]), original);
+        } else {
+            assert_eq!(run(&[&path, "--seed", "6"]), original, "{name}");
+            assert!(printed.out.starts_with("# The run "), "{}", printed.out);
+        }
+    }
+    assert_eq!(quorate(&["explain", &place("scripted.toml")]).code, exit::HELD);
+}
+
+#[test]
 fn colour_is_only_where_it_is_asked_for() {
     assert!(!quorate(&["trace", "read-corrupt"]).out.contains('\u{1b}'));
     assert!(quorate(&["trace", "read-corrupt", "--colour=always"]).out.contains('\u{1b}'));
@@ -259,6 +291,9 @@ fn bad_input_is_refused_with_place_and_remedy() {
     let key = "version = 1\nname = \"key\"\n[array]\nchilden = 3\nvote-threshold = 2\n";
     let key = file(&directory, "key.toml", key);
     let clash = file(&directory, "clash.toml", CLASH);
+    let order = "version = 1\nname = \"order\"\n[array]\nchildren = 3\nvote-threshold = 2\n\
+                 [schedule]\nkind = \"latest\"\n";
+    let order = file(&directory, "order.toml", order);
     let latin = path_text(&directory.path().join("latin.toml"));
     fs::write(&latin, b"name = \"caf\xe9\"").expect("a temporary directory takes files");
     let clash_0 = format!("{clash}:0");
@@ -302,6 +337,14 @@ fn bad_input_is_refused_with_place_and_remedy() {
         (&["trace", "read-corrupt", "--output", &nowhere], &["cannot write", "No such file"]),
         (&["trace", "read-corrupt", "--output", &inside_file], &["cannot write", "Not a direct"]),
         (&["trace", "read-corrupt", "--output", &place], &["cannot write", "is a directory"]),
+        (&["export", "read-corrupt", "-o", &nowhere], &["cannot write", "No such file"]),
+        (&["export", "read-corrupt", "--scripted", "-o", &place], &["cannot write", "is a direct"]),
+        (&["export", "random-any:1", "--seed", "2"], &["names its seed already", "leave out"]),
+        (&["export", "read-corupt"], &["did you mean 'read-corrupt'"]),
+        (
+            &["run", &order],
+            &["order.toml:7:8", "unknown variant `latest`", "`earliest`, `uniform`"],
+        ),
         (&["merge", &nowhere], &["cannot read the summary", "--save-summary FILE"]),
         (&["merge", &bad], &["is no summary of a fuzz", "line 1", "--save-summary FILE"]),
     ] {
@@ -318,7 +361,7 @@ fn bad_input_is_refused_with_place_and_remedy() {
     left.sort();
     assert_eq!(
         left,
-        ["bad.toml", "clash.toml", "key.toml", "latin.toml", "taken"],
+        ["bad.toml", "clash.toml", "key.toml", "latin.toml", "order.toml", "taken"],
         "nothing else was written"
     );
 }

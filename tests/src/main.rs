@@ -12,6 +12,7 @@ mod catalog;
 mod cli;
 mod determinism;
 mod engine;
+mod export;
 mod faults;
 mod format;
 mod graph;

@@ -83,6 +83,12 @@ pub(super) enum Command {
     Replay(ReplayArgs),
     /// Show what happens in a run, one lane per disk.
     Trace(TraceArgs),
+    /// Write a run as a scenario file of its own.
+    ///
+    /// What a profile draws for a seed becomes a concrete scenario. With --scripted every draw of the run
+    /// is written down as well, as it came out: which operations rules strike, what becomes of their
+    /// bytes, how long each operation takes. Such a file is the same run whatever its seed.
+    Export(ExportArgs),
     /// Say what a scenario sets up, which rule decides, and how it ends.
     Explain(ExplainArgs),
     /// Add up what the shards of a fuzz have saved.
@@ -196,6 +202,22 @@ pub(super) struct TraceArgs {
     pub(super) format: TraceFormat,
     /// Write to a file instead; it is either whole or not there.
     #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportArgs {
+    /// A name from `quorate list`, a seed (profile:number), or a scenario file.
+    #[arg(value_name = "NAME|SEED|FILE")]
+    pub(super) run: String,
+    /// The key of every draw; the file's own, mostly 0, if nothing is said.
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = values::seed)]
+    pub(super) seed: Option<u64>,
+    /// Leave nothing to be drawn.
+    #[arg(long)]
+    pub(super) scripted: bool,
+    /// Write to a file instead; it is either whole or not there.
+    #[arg(long, short, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 }
 

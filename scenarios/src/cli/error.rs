@@ -1,10 +1,11 @@
 //! Why a command cannot be done, with a remedy.
 
+use super::exit;
 use crate::{fuzz::record::MergeError, load::LoadError};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 use quorate_faults::check::PlanError;
 use quorate_reports::Colour;
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, time::Duration};
 use thiserror::Error;
 
 /// Why a command cannot be done.
@@ -39,6 +40,14 @@ pub(super) enum CliError {
     #[error("'{token}' cannot be run: {source}")]
     #[diagnostic(help("change the rule in the profile's file"))]
     Plan { token: String, source: PlanError },
+    /// A run that has no end to be written down.
+    #[error("the run '{token}' did not come back within {patience:?} by the clock on the wall")]
+    #[diagnostic(help("leave out --scripted: what a run draws is known once it ends"))]
+    Endless { token: String, patience: Duration },
+    /// A script that is not the run.
+    #[error("the script of '{token}' is another run than '{token}' itself: the export is wrong")]
+    #[diagnostic(help("leave out --scripted, and report this run; nothing was written"))]
+    Script { token: String },
     /// A file that is no text.
     #[error("cannot read the scenario file '{path}': it is not UTF-8 text")]
     #[diagnostic(help("save it in the encoding UTF-8, as TOML asks for"))]
@@ -77,6 +86,14 @@ pub(super) enum CliError {
 }
 
 impl CliError {
+    /// The exit code.
+    pub(super) fn code(&self) -> u8 {
+        match self {
+            Self::Script { .. } => exit::INTERNAL,
+            _ => exit::USAGE,
+        }
+    }
+
     /// The error with its place and remedy.
     pub(super) fn render(&self, colour: Colour) -> String {
         let theme = match colour {

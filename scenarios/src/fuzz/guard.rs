@@ -12,7 +12,7 @@ thread_local! {
 }
 
 /// The result, or what the panic said and where.
-pub(super) fn catch<T>(act: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn catch<T>(act: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let others = panic::take_hook();

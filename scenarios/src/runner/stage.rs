@@ -38,6 +38,8 @@ pub(super) struct Stage {
     current: AtomicU64,
     /// How long each disk takes when nothing is wrong, in microseconds: the least and the most.
     latency: Vec<[AtomicU64; 2]>,
+    /// How long the first operations of each disk take instead, in microseconds.
+    latencies: Vec<Vec<u64>>,
     background: Mutex<Background>,
     /// The disks that a step corrupts, each with the entry that says so.
     corrupted: Mutex<Vec<(usize, u32)>>,
@@ -58,6 +60,9 @@ impl Stage {
             .map(|disk| limits(scenario.disk(disk).latency.unwrap_or(USUAL_LATENCY)))
             .map(|limits| limits.map(AtomicU64::new))
             .collect();
+        let latencies = (0..scenario.disks())
+            .map(|disk| scenario.latencies(disk).iter().map(|time| micros(time.0)).collect())
+            .collect();
         let (queue, keyed) = (Queue::default(), Keyed::new(scenario.seed));
         if let Some(picker) = schedule::picker(&scenario.schedule, scenario.disks(), &keyed) {
             queue.pick_by(picker);
@@ -69,6 +74,7 @@ impl Stage {
             recorder: Mutex::new(Recorder::reusing(spare)),
             current: AtomicU64::new(NOBODY),
             latency,
+            latencies,
             background: Mutex::default(),
             corrupted: Mutex::default(),
             compared: scenario.array.blkverify.then(Mutex::default),
@@ -168,6 +174,10 @@ impl Stage {
     }
 
     fn latency(&self, op: &ChildOp) -> u64 {
+        let number = usize::try_from(op.ordinal - 1).expect("a count in memory");
+        if let Some(given) = self.latencies[op.child as usize].get(number) {
+            return *given;
+        }
         let [least, most] = &self.latency[op.child as usize];
         let (least, most) = (least.load(Ordering::Relaxed), most.load(Ordering::Relaxed));
         if most <= least {
@@ -329,7 +339,7 @@ pub(super) fn kind_number(kind: OpKind) -> u8 {
 }
 
 /// Whole microseconds, rounded up: what takes time at all takes some.
-pub(super) fn micros(time: Duration) -> u64 {
+pub(crate) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_nanos().div_ceil(1000)).unwrap_or(u64::MAX)
 }
 

@@ -1,0 +1,117 @@
+//! From a run to a scenario that draws nothing: the same run, whatever its seed.
+//!
+//! Whatever was drawn in the run is written down as it came out: how long each operation of a disk
+//! took, which operations each rule struck, and what it did to them. Steps, array and expectations
+//! stay as they are; the schedule goes, as the times say in which order operations complete.
+
+mod fixed;
+mod operations;
+
+use crate::{
+    model::{Disk, Number, Scenario, Schedule},
+    runner::{self, Engine, Recording},
+};
+use operations::Operations;
+use quorate_faults::{
+    check::PlanError,
+    fault::{Delaying, Fault},
+    rule::{Children, OpKind, Place, Rule, When},
+};
+use std::{collections::BTreeSet, time::Duration};
+
+/// The scenario of the run that this scenario has on our own engine, or on another one, with nothing
+/// left to be drawn.
+///
+/// # Errors
+/// A rule of the scenario can never fire, or names what is not there.
+pub fn scripted(scenario: &Scenario, engine: Option<&dyn Engine>) -> Result<Scenario, PlanError> {
+    let recording = runner::record(scenario, engine)?;
+    Ok(script(scenario, &recording))
+}
+
+fn script(scenario: &Scenario, recording: &Recording) -> Scenario {
+    let operations = Operations::of(scenario, recording);
+    let mut names = BTreeSet::new();
+    let struck = scenario.rules.iter().flat_map(|rule| script_rule(rule, &operations, &mut names));
+    let mut rules: Vec<Rule> = struck.collect();
+    let seen = seen(&operations, &rules, &mut names);
+    rules.extend(seen);
+    let mut child = scenario.child.clone();
+    for (number, latencies) in operations.latencies() {
+        let disk: &mut Disk = child.entry(Number(number)).or_default();
+        disk.latencies = Some(latencies);
+    }
+    // What a budget let through is written down; what it did not is gone.
+    Scenario {
+        budget: None,
+        groups: Vec::new(),
+        rules,
+        child,
+        schedule: Schedule::default(),
+        random: None,
+        ..scenario.clone()
+    }
+}
+
+/// What a rule did: one rule for each disk and each different effect.
+fn script_rule(
+    rule: &Rule,
+    operations: &Operations<'_>,
+    names: &mut BTreeSet<String>,
+) -> Vec<Rule> {
+    let mut effects: Vec<(u32, Fault, Vec<u64>)> = Vec::new();
+    for (op, firing) in operations.struck_by(&rule.name) {
+        let fault = fixed::fault(&rule.r#do, op, firing);
+        match effects.iter_mut().find(|(child, other, _)| *child == op.child && *other == fault) {
+            Some((.., ordinals)) => ordinals.push(op.ordinal),
+            None => effects.push((op.child, fault, vec![op.ordinal])),
+        }
+    }
+    let is_one = effects.len() == 1;
+    let scripted = effects.into_iter().map(|(child, fault, ordinals)| {
+        let name = if is_one { rule.name.clone() } else { format!("{} c{child}", rule.name) };
+        let mut scripted = Rule {
+            name: own(name, names),
+            on: rule.on.clone(),
+            child: Children::Index(child),
+            r#where: rule.r#where.clone(),
+            when: When::default(),
+            r#do: fault,
+        };
+        scripted.when.nth = operations.numbers(&scripted, child, &ordinals);
+        scripted
+    });
+    scripted.collect()
+}
+
+/// Disks are opened and closed by operations only where a rule names that: rules that keep it so where
+/// those that did are gone, and do nothing.
+fn seen(operations: &Operations<'_>, rules: &[Rule], names: &mut BTreeSet<String>) -> Vec<Rule> {
+    let mut seen = Vec::new();
+    for kind in [OpKind::Open, OpKind::Close] {
+        for child in operations.disks_asked(kind) {
+            let child = Children::Index(child);
+            if !rules.iter().any(|rule| rule.child == child && rule.on.contains(&kind)) {
+                seen.push(Rule {
+                    name: own(format!("{} is seen", kind.word()), names),
+                    on: vec![kind],
+                    child,
+                    r#where: Place::default(),
+                    when: When { nth: vec![1], ..When::default() },
+                    r#do: Fault::Delay(Delaying::Fixed(Duration::ZERO)),
+                });
+            }
+        }
+    }
+    seen
+}
+
+/// The name, or the first like it that no other rule has.
+fn own(name: String, names: &mut BTreeSet<String>) -> String {
+    let mut numbered = (2..).map(|number| format!("{name} {number}"));
+    let mut own = name.clone();
+    while !names.insert(own.clone()) {
+        own = numbered.next().expect("numbers do not end");
+    }
+    own
+}
