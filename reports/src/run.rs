@@ -88,6 +88,8 @@ pub struct Run {
     pub verdict: Verdict,
     /// What did not hold.
     pub violations: Vec<Violation>,
+    /// What each request waits for that was never answered, in words.
+    pub waits: Vec<String>,
     /// How many operations the children completed.
     pub child_ios: u64,
 }

@@ -34,7 +34,10 @@ fn script(scenario: &Scenario, recording: &Recording) -> Scenario {
     let mut names = BTreeSet::new();
     let struck = scenario.rules.iter().flat_map(|rule| script_rule(rule, &operations, &mut names));
     let mut rules: Vec<Rule> = struck.collect();
-    let seen = seen(&operations, &rules, &mut names);
+    let seen = seen(scenario, &operations, &rules, &mut names);
+    let mut expect = scenario.expect.clone();
+    // A disk that is frozen sees no rule.
+    expect.idle_rules |= !seen.is_empty();
     rules.extend(seen);
     let mut child = scenario.child.clone();
     for (number, latencies) in operations.latencies() {
@@ -48,6 +51,7 @@ fn script(scenario: &Scenario, recording: &Recording) -> Scenario {
         rules,
         child,
         schedule: Schedule::default(),
+        expect,
         random: None,
         ..scenario.clone()
     }
@@ -86,9 +90,15 @@ fn script_rule(
 
 /// Disks are opened and closed by operations only where a rule names that: rules that keep it so where
 /// those that did are gone, and do nothing.
-fn seen(operations: &Operations<'_>, rules: &[Rule], names: &mut BTreeSet<String>) -> Vec<Rule> {
+fn seen(
+    scenario: &Scenario,
+    operations: &Operations<'_>,
+    rules: &[Rule],
+    names: &mut BTreeSet<String>,
+) -> Vec<Rule> {
     let mut seen = Vec::new();
-    for kind in [OpKind::Open, OpKind::Close] {
+    let named = |kind: &OpKind| scenario.rules.iter().any(|rule| rule.on.contains(kind));
+    for kind in [OpKind::Open, OpKind::Close].into_iter().filter(named) {
         for child in operations.disks_asked(kind) {
             let child = Children::Index(child);
             if !rules.iter().any(|rule| rule.child == child && rule.on.contains(&kind)) {

@@ -359,16 +359,21 @@ fn check_step<'a>(
             Ok(())
         }
         Action::Hold(which) | Action::Release { which, .. } => which.child.map_or(Ok(()), disk),
-        Action::Order(children) | Action::CutPower { children: Some(children) } => {
-            children.iter().copied().try_for_each(disk)
-        }
+        Action::Order(children)
+        | Action::CutPower { children: Some(children) }
+        | Action::Heal { children: Some(children) }
+        | Action::Freeze { children, .. } => children.iter().copied().try_for_each(disk),
         Action::Latency { child, time } => disk(*child).and_then(|()| latency(*time)),
         Action::Add { child, .. } => disk(*child),
         Action::Corrupt { child, offset, bytes, .. } => {
             disk(*child)?;
             inside(scenario, *child, *offset, *bytes)
         }
-        Action::CutPower { children: None } | Action::Sleep(_) | Action::Remove { .. } => Ok(()),
+        Action::CutPower { children: None }
+        | Action::Heal { children: None }
+        | Action::Sleep(_)
+        | Action::Join(_)
+        | Action::Remove { .. } => Ok(()),
     }
 }
 

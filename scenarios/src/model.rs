@@ -17,11 +17,13 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 mod electorate;
+mod expect;
 mod random;
 mod schedule;
 mod step;
 mod words;
 
+pub use expect::{Expect, Media, Stall};
 pub use random::{FaultFamily, Mix, Promises, Random, ThresholdChoice};
 pub use schedule::{Order, Pause, Schedule};
 pub use step::{Action, Awaited, Expected, Payload, Request, Selection};
@@ -226,51 +228,6 @@ pub struct RunLimits {
     pub steps: u64,
     /// Device time in seconds.
     pub seconds: u64,
-}
-
-/// How a run must end.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct Expect {
-    /// The error with which the array refuses to open.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub open: Option<String>,
-    /// Whether it must end with requests that nothing can complete.
-    #[serde(skip_serializing_if = "is_default")]
-    pub stall: bool,
-    /// Whether rules may go without firing.
-    #[serde(skip_serializing_if = "is_default")]
-    pub idle_rules: bool,
-    /// What is promised of the data.
-    #[serde(skip_serializing_if = "is_default")]
-    pub promises: Promises,
-    /// All events of the array, in order.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub events: Option<Vec<EventLine>>,
-    /// All events that get past the rate limit, in order.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub heard: Option<Vec<EventLine>>,
-    /// What disks hold at the end.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub media: Vec<Media>,
-    /// The names of the children at the end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub members: Option<Vec<String>>,
-}
-
-/// What a disk must hold.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Media {
-    /// Which disk.
-    pub child: u32,
-    /// Where.
-    #[serde(default)]
-    pub offset: Size,
-    /// How much.
-    pub bytes: Size,
-    /// What every byte is.
-    pub fill: u8,
 }
 
 impl Scenario {

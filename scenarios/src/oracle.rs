@@ -11,9 +11,13 @@ mod expectations;
 mod members;
 mod promises;
 mod turns;
+mod waits;
 mod walk;
 
-use crate::{model::Scenario, runner::Finished};
+use crate::{
+    model::{Scenario, Stall},
+    runner::Finished,
+};
 use case::Case;
 use quorate_reports::{Run, Verdict, Violation, summary::Summary};
 use quorate_sim::End;
@@ -39,14 +43,20 @@ pub fn judge(
     for (_, _, check) in CHECKS {
         check(&case, &mut violations);
     }
+    let may_stall = match scenario.expect.stall {
+        Stall::Never => false,
+        Stall::Hung => waits::is_explained(&case),
+        Stall::Must => true,
+    };
     let verdict = match (finished.end, violations.is_empty()) {
-        (End::Stalled | End::OverBudget, _) if !scenario.expect.stall => Verdict::Stalled,
+        (End::Stalled | End::OverBudget, _) if !may_stall => Verdict::Stalled,
         (_, true) => Verdict::Held,
         (_, false) => Verdict::Violated,
     };
     if let Some(summary) = summary {
         conformance::count(&case, summary);
     }
+    let waits = waits::waits(&case).iter().map(|wait| wait.words()).collect();
     Run {
         name: scenario.name.clone(),
         token: token.into(),
@@ -55,6 +65,7 @@ pub fn judge(
         media: finished.media,
         verdict,
         violations,
+        waits,
         child_ios: finished.child_ios,
     }
 }

@@ -42,6 +42,8 @@ pub struct Finished {
     pub end: End,
     /// The disks that still have something to do, oldest operation first, if it did not finish.
     pub waiting: Vec<String>,
+    /// The operations that a fault keeps from ending: disk and number of each.
+    pub hung: Vec<(u32, u64)>,
     /// Rules that never fired.
     pub unfired: Vec<String>,
     /// The names of the array's children at the end, if it opened.
@@ -182,8 +184,9 @@ impl Bed {
         let mut end = simulation.drive(&stage.queue, vec![task], stage_background(stage), budget);
         let subject = opened.into_inner().expect("nobody else holds it").map(Arc::new);
         if let Some(subject) = &subject {
+            let others = scenario.clients.len();
             let clients = scenario.scripts().zip(0..).map(|(steps, number)| {
-                let player = Player::new(stage.clone(), subject.clone(), number);
+                let player = Player::new(stage.clone(), subject.clone(), number, others);
                 Box::pin(player.play(steps)) as Task<'_>
             });
             let clients = clients.collect();
@@ -225,6 +228,7 @@ fn finish(stage: &Stage, disks: &[Arc<Disk>], subject: Option<Arc<Subject>>, end
         media,
         end,
         waiting: stage.queue.pending().iter().map(|label| format!("c{}", label.child)).collect(),
+        hung: stage.queue.hung().iter().map(|label| (label.child, label.ordinal)).collect(),
         unfired: stage.plan().unfired().into_iter().map(String::from).collect(),
         members: names.into_iter().map(|c| c.name.as_str().into()).collect(),
         child_ios: stage.queue.completed(),

@@ -102,8 +102,10 @@ pub struct Logged {
 
 #[derive(Debug)]
 struct Entry {
-    /// When it is due; never, if `None`.
-    deadline: Option<u64>,
+    /// When it is due.
+    deadline: u64,
+    /// Whether it does not end, due or not.
+    hung: bool,
     number: u64,
     slot: usize,
     /// Of a device's operation; a timer has none.
@@ -154,17 +156,30 @@ impl Queue {
         self.inner().completed
     }
 
-    /// Enters an operation that takes `delay` microseconds, or that never ends by itself.
-    pub fn submit(&self, label: Label, delay: Option<u64>) -> Completion {
-        self.enter(Some(label), delay)
+    /// Enters an operation that takes `delay` microseconds.
+    pub fn submit(&self, label: Label, delay: u64) -> Completion {
+        self.enter(Some(label), delay, false)
+    }
+
+    /// Enters an operation that does not end unless its device is revived, and not before `delay`
+    /// microseconds.
+    pub fn hang(&self, label: Label, delay: u64) -> Completion {
+        self.enter(Some(label), delay, true)
     }
 
     /// A timer.
     pub fn sleep(&self, delay: u64) -> Completion {
-        self.enter(None, Some(delay))
+        self.enter(None, delay, false)
     }
 
-    fn enter(&self, label: Option<Label>, delay: Option<u64>) -> Completion {
+    /// Lets the operations of a device end that hang now.
+    pub fn revive(&self, child: u32) {
+        for entry in self.inner().matching(Pattern { child: Some(child), kind: None }) {
+            entry.hung = false;
+        }
+    }
+
+    fn enter(&self, label: Option<Label>, delay: u64, hung: bool) -> Completion {
         let mut inner = self.inner();
         let slot = inner.free.pop().unwrap_or_else(|| {
             inner.slots.push(Slot::Free);
@@ -173,14 +188,14 @@ impl Queue {
         inner.slots[slot] = Slot::Waiting(None);
         inner.submitted += 1;
         let held = label.is_some_and(|label| inner.held.iter().any(|p| p.matches(&label)));
-        let deadline = delay.map(|d| inner.now.saturating_add(d));
+        let deadline = inner.now.saturating_add(delay);
         let (number, begun) = (inner.submitted, inner.now);
         let mut logged = 0;
         if let (Some(log), Some(label)) = (&mut inner.log, label) {
             logged = log.len();
             log.push(Logged { label, begun, ended: None });
         }
-        inner.pending.push(Entry { deadline, number, slot, label, held, logged });
+        inner.pending.push(Entry { deadline, hung, number, slot, label, held, logged });
         Completion { queue: self.clone(), slot, done: false }
     }
 
@@ -226,6 +241,13 @@ impl Queue {
         let mut all: Vec<_> = inner.pending.iter().map(|e| (e.number, e.label)).collect();
         all.sort_by_key(|(number, _)| *number);
         all.into_iter().filter_map(|(_, label)| label).collect()
+    }
+
+    /// The operations that hang.
+    #[must_use]
+    pub fn hung(&self) -> Vec<Label> {
+        let inner = self.inner();
+        inner.pending.iter().filter(|entry| entry.hung).filter_map(|entry| entry.label).collect()
     }
 
     /// Completes the entry whose turn it is. `None` if there is none that can complete.
@@ -281,7 +303,7 @@ impl Inner {
     /// The timer that ends first, by its end and then by age.
     fn timer(&self) -> Option<(usize, u64)> {
         let timers = self.pending.iter().enumerate().filter(|(_, entry)| entry.label.is_none());
-        let ends = timers.filter_map(|(at, entry)| Some((entry.deadline?, entry.number, at)));
+        let ends = timers.map(|(at, entry)| (entry.deadline, entry.number, at));
         ends.min().map(|(end, _, at)| (at, end))
     }
 
@@ -319,10 +341,10 @@ impl Inner {
 
     /// The operation of an entry, if it may complete.
     fn candidate(&self, entry: &Entry) -> Option<Candidate> {
-        let deadline = entry.deadline.filter(|_| !entry.held)?;
-        let label = entry.label?;
+        let Entry { deadline, number, .. } = *entry;
+        let label = entry.label.filter(|_| !entry.held && !entry.hung)?;
         let is_turn = self.order.front().is_none_or(|first| *first == label.child);
-        is_turn.then_some(Candidate { label, deadline, number: entry.number })
+        is_turn.then_some(Candidate { label, deadline, number })
     }
 
     fn matching(&mut self, pattern: Pattern) -> impl Iterator<Item = &mut Entry> {

@@ -69,8 +69,15 @@ fn every_fault_is_exported() {
     let profile =
         load::parse(include_str!("export/every-fault.toml"), "every-fault").expect("a profile");
     let mut faults = BTreeSet::new();
-    for seed in 0..if cfg!(debug_assertions) { 25 } else { 1000 } {
-        let script = check(&expand(&profile, seed));
+    for seed in 0..if cfg!(debug_assertions) { 40 } else { 1000 } {
+        let order = match seed % 4 {
+            0 => Order::Earliest,
+            1 => Order::Uniform,
+            2 => Order::Pct { depth: 3, within: 200 },
+            _ => Order::Late { child: 0 },
+        };
+        let schedule = Schedule { order, pauses: Vec::new() };
+        let script = check(&Scenario { schedule, ..expand(&profile, seed) });
         assert!(script.groups.is_empty());
         for rule in &script.rules {
             assert!(!rule.when.nth.is_empty(), "{rule:?}");

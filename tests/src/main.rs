@@ -16,6 +16,7 @@ mod export;
 mod faults;
 mod format;
 mod graph;
+mod liveness;
 mod options;
 mod oracle;
 mod reports;

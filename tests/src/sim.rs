@@ -22,7 +22,7 @@ fn idle() -> Task<'static> {
 fn background_work_that_ends_is_no_client_that_ends() {
     for background in [idle(), Box::pin(future::ready(()))] {
         let queue = Queue::default();
-        let stuck = queue.submit(label(0, 0), None);
+        let stuck = queue.hang(label(0, 0), 1);
         assert_eq!(drive(&queue, vec![Box::pin(stuck)], background, BUDGET), End::Stalled);
     }
     let none: Vec<Task<'_>> = Vec::new();
@@ -33,7 +33,7 @@ fn background_work_that_ends_is_no_client_that_ends() {
 fn a_run_whose_clients_are_done_is_finished_also_out_of_budget() {
     for budget in [Budget { steps: 2, ..BUDGET }, Budget { until: 2, ..BUDGET }] {
         let queue = Queue::default();
-        let left: Vec<_> = (0..10).map(|_| queue.submit(label(0, 0), Some(1))).collect();
+        let left: Vec<_> = (0..10).map(|_| queue.submit(label(0, 0), 1)).collect();
         drop(left);
         assert_eq!(drive(&queue, Vec::new(), idle(), budget), End::Finished, "{budget:?}");
         assert!(queue.completed() < 10);
@@ -56,7 +56,7 @@ fn a_release_ends_the_holds_that_it_covers() {
     ] {
         let queue = Queue::default();
         queue.hold(hold);
-        let operation = queue.submit(label(0, 1), Some(1));
+        let operation = queue.submit(label(0, 1), 1);
         queue.release_all(release);
         let found = drive(&queue, vec![Box::pin(operation)], idle(), BUDGET);
         assert_eq!(found, end, "{hold:?} {release:?}");
@@ -67,7 +67,7 @@ fn a_release_ends_the_holds_that_it_covers() {
 fn what_was_released_by_itself_stays_released() {
     let queue = Queue::default();
     queue.hold(ALL);
-    let operation = queue.submit(label(0, 1), Some(1));
+    let operation = queue.submit(label(0, 1), 1);
     assert_eq!(queue.release(ALL, 1), 1);
     queue.release_all(Pattern { child: Some(0), kind: None });
     assert_eq!(drive(&queue, vec![Box::pin(operation)], idle(), BUDGET), End::Finished);

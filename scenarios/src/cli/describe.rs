@@ -186,15 +186,22 @@ pub(super) fn word(value: &impl Serialize) -> String {
     inline(value).trim_matches('"').into()
 }
 
-/// The verdict in a line.
+/// The verdict in a line, and in further ones what requests wait for.
 pub(super) fn verdict_line(run: &Run, colour: Colour) -> String {
-    format!(
+    let mut lines = format!(
         "{}  {}, {}, digest {}\n",
         verdict(run.verdict, colour),
         run.token,
         counted(run.child_ios, "child operation", "child operations"),
         run.trace.digest
-    )
+    );
+    for wait in run.waits.iter().take(WAITS_MAX) {
+        lines += &format!("  {wait}\n");
+    }
+    if run.waits.len() > WAITS_MAX {
+        lines += &format!("  … {} more\n", run.waits.len() - WAITS_MAX);
+    }
+    lines
 }
 
 /// The verdict in its colour.
@@ -242,6 +249,8 @@ pub(super) fn json(value: &impl Serialize) -> String {
     text.expect("keys are strings, and nothing fails to be written") + "\n"
 }
 
+/// How many requests are named that wait.
+const WAITS_MAX: usize = 6;
 const WIDTH: usize = 96;
 const GAP: usize = 2;
 const WORD_WIDTH: usize = "client".len();

@@ -15,6 +15,7 @@ struct Report<'a> {
     child_ios: u64,
     warnings: &'a [String],
     violations: Vec<Violated<'a>>,
+    waits: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -70,5 +71,6 @@ fn report<'a>(run: &'a Run, warnings: &'a [String]) -> Report<'a> {
         child_ios: run.child_ios,
         warnings,
         violations: violated.collect(),
+        waits: &run.waits,
     }
 }

@@ -6,6 +6,7 @@ use crate::model::{
     ThresholdChoice,
 };
 use quorate_engine::{ExtentKind, Flags};
+use quorate_faults::device::Frozen;
 use quorate_reports::{counted, flags, qapi, range, size};
 
 /// What the clients do, in lines.
@@ -88,6 +89,18 @@ fn step(action: &Action) -> String {
         }
         Action::CutPower { children: None } => "cut the power".into(),
         Action::CutPower { children: Some(disks) } => format!("cut the power of {}", names(disks)),
+        Action::Join(None) => "join".into(),
+        Action::Join(Some(time)) => format!("join for {time}"),
+        Action::Heal { children: None } => "heal".into(),
+        Action::Heal { children: Some(disks) } => format!("heal {}", names(disks)),
+        Action::Freeze { children, how } => {
+            let how = match how {
+                Frozen::Dead(errno) => errno.to_string(),
+                Frozen::Hung => "hung".into(),
+                Frozen::Stale => "stale".into(),
+            };
+            format!("freeze {} as {how}", names(children))
+        }
         Action::Add { child, refused } => format!("add c{child}{}", refusal(refused)),
         Action::Remove { name, refused } => format!("remove {name}{}", refusal(refused)),
     }

@@ -74,21 +74,25 @@ impl<'a> Operations<'a> {
     /// How long the operations of each disk took, beside what faults added, in the order in which it was
     /// asked. One that never ended takes longer than the run may.
     pub(super) fn latencies(&self) -> BTreeMap<u32, Vec<Time>> {
-        let mut delays: BTreeMap<(u32, u64), Duration> = BTreeMap::new();
+        // Of an operation that hangs nothing is put off.
+        let mut delays: BTreeMap<(u32, u64), Delay> = BTreeMap::new();
         for (child, ordinal, firing) in self.firings.values().flatten() {
-            if let Delay::After(time) = firing.delay {
-                let delay = delays.entry((*child, *ordinal)).or_default();
-                *delay = delay.saturating_add(time);
-            }
+            let delay = delays.entry((*child, *ordinal)).or_insert(Delay::NONE);
+            *delay = match (*delay, firing.delay) {
+                (Delay::After(one), Delay::After(other)) => Delay::After(one.saturating_add(other)),
+                _ => Delay::Never,
+            };
         }
         let endless = self.scenario.limits.seconds.saturating_add(1) * 1_000_000;
         let mut latencies: BTreeMap<u32, BTreeMap<u64, Time>> = BTreeMap::new();
         for operation in &self.recording.operations {
             let (child, ordinal) = (operation.label.child, operation.label.ordinal);
-            let delay = delays.get(&(child, ordinal)).copied().unwrap_or_default();
-            let took = operation
-                .ended
-                .map_or(endless, |ended| (ended - operation.begun).saturating_sub(micros(delay)));
+            let delay = match delays.get(&(child, ordinal)) {
+                Some(Delay::After(delay)) => micros(*delay),
+                Some(Delay::Never) | None => 0,
+            };
+            let took = |ended: u64| (ended - operation.begun).saturating_sub(delay);
+            let took = operation.ended.map_or(endless, took);
             let own = latencies.entry(child).or_default();
             own.insert(ordinal, Time(Duration::from_micros(took)));
         }

@@ -105,6 +105,7 @@ fn without_trace(scenario: &Scenario, token: &str, verdict: Verdict, reason: Str
         media: Vec::new(),
         verdict,
         violations: vec![violation],
+        waits: Vec::new(),
         child_ios: 0,
     }
 }

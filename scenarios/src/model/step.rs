@@ -8,6 +8,7 @@ use super::words::EventLine;
 use bytes::Bytes;
 use quorate_engine::{Errno, Extent, Flags};
 use quorate_faults::{
+    device::Frozen,
     rule::OpKind,
     text::{Time, TimeRange},
 };
@@ -70,6 +71,20 @@ pub enum Action {
     CutPower {
         /// Which disks; all, if not given.
         children: Option<Vec<u32>>,
+    },
+    /// Waits until all other clients are done, at most for this time.
+    Join(Option<Time>),
+    /// Ends for good whatever is wrong with disks, and their rules.
+    Heal {
+        /// Which disks; all, if not given.
+        children: Option<Vec<u32>>,
+    },
+    /// Has disks go on in one way for good, whatever their rules say.
+    Freeze {
+        /// Which disks.
+        children: Vec<u32>,
+        /// In which way.
+        how: Frozen,
     },
     /// Adds a disk to the array.
     Add {

@@ -1,6 +1,7 @@
 //! Whether every request was answered, and once.
 
-use super::case::Case;
+use super::{case::Case, waits};
+use crate::model::Stall;
 use quorate_reports::Violation;
 use quorate_sim::End;
 
@@ -21,14 +22,16 @@ pub(super) fn completion(case: &Case<'_>, violations: &mut Vec<Violation>) {
 
 /// Whether the run came to its end, or did not where it must not.
 fn stall(case: &Case<'_>, violations: &mut Vec<Violation>) {
-    let end = case.finished.end;
-    let may = case.scenario.expect.stall;
-    let reason = match end {
-        End::Finished if may => "The run came to its end; it was expected to stall.".into(),
-        End::Finished => return,
-        End::Stalled | End::OverBudget if may => return,
-        End::Stalled => format!("Nothing can go on. {}", waiting(case)),
-        End::OverBudget => format!("The budget of steps or time is used up. {}", waiting(case)),
+    let reason = match (case.finished.end, case.scenario.expect.stall) {
+        (End::Finished, Stall::Must) => {
+            "The run came to its end; it was expected to stall.".to_owned()
+        }
+        (End::Finished, _) | (_, Stall::Must) => return,
+        (_, Stall::Hung) if waits::is_explained(case) => return,
+        (End::Stalled, _) => format!("Nothing can go on. {}", waiting(case)),
+        (End::OverBudget, _) => {
+            format!("The budget of steps or time is used up. {}", waiting(case))
+        }
     };
     let open = case.requests.iter().find(|asked| asked.over().is_none());
     let id = open.map(|asked| asked.id);
@@ -36,20 +39,14 @@ fn stall(case: &Case<'_>, violations: &mut Vec<Violation>) {
 }
 
 fn waiting(case: &Case<'_>) -> String {
-    let open: Vec<String> = case
-        .requests
-        .iter()
-        .filter(|asked| asked.over().is_none())
-        .map(|asked| asked.id.to_string())
-        .collect();
+    let waits = waits::waits(case);
+    let words: Vec<String> = waits.iter().map(|wait| wait.words()).collect();
     let mut disks = case.finished.waiting.clone();
     disks.sort();
     disks.dedup();
-    match (open.is_empty(), disks.is_empty()) {
+    match (words.is_empty(), disks.is_empty()) {
         (true, _) => "No request is open.".into(),
-        (false, true) => {
-            format!("Requests {} wait, and no disk has anything to do.", open.join(", "))
-        }
-        (false, false) => format!("Requests {} wait for {}.", open.join(", "), disks.join(", ")),
+        (false, true) => format!("{}. No disk has anything to do.", words.join("; ")),
+        (false, false) => format!("{}.", words.join("; ")),
     }
 }

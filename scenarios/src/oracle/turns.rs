@@ -16,9 +16,9 @@ struct Pending {
 
 /// What a request keeps others off.
 #[derive(Clone)]
-struct Turn {
-    range: Range<u64>,
-    exclusive: bool,
+pub(super) struct Turn {
+    pub(super) range: Range<u64>,
+    pub(super) exclusive: bool,
 }
 
 pub(super) fn turns(case: &Case<'_>, violations: &mut Vec<Violation>) {
@@ -57,7 +57,8 @@ pub(super) fn turns(case: &Case<'_>, violations: &mut Vec<Violation>) {
     }
 }
 
-fn turn(case: &Case<'_>, asked: &Asked<'_>) -> Option<Turn> {
+/// What a request keeps others off, if it keeps any off.
+pub(super) fn turn(case: &Case<'_>, asked: &Asked<'_>) -> Option<Turn> {
     let (offset, bytes, exclusive) = match asked.op {
         GuestOp::Read { offset, bytes } => (*offset, *bytes, case.scenario.array.rewrite_corrupted),
         GuestOp::Write { offset, data, .. } => (*offset, data.len() as u64, true),
@@ -67,7 +68,7 @@ fn turn(case: &Case<'_>, asked: &Asked<'_>) -> Option<Turn> {
     Some(Turn { range: offset..offset.checked_add(bytes)?, exclusive })
 }
 
-fn conflict(a: &Turn, b: &Turn) -> bool {
+pub(super) fn conflict(a: &Turn, b: &Turn) -> bool {
     let common = a.range.start.max(b.range.start)..a.range.end.min(b.range.end);
     (a.exclusive || b.exclusive) && !common.is_empty()
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::model::{Action, Request, Selection};
 use bytes::Bytes;
 use quorate_engine::{BlockDevice, NodeName, Prealloc};
-use quorate_faults::text::Time;
+use quorate_faults::{device::Frozen, text::Time};
 use quorate_reports::{GuestOp, Outcome, RequestId, What, trace::Change};
 use quorate_sim::Pattern;
 use std::{
@@ -22,6 +22,8 @@ pub(super) struct Player {
     pub(super) stage: Arc<Stage>,
     pub(super) subject: Arc<Subject>,
     pub(super) number: u16,
+    /// How many other clients there are.
+    others: usize,
     /// Requests in the background, by name.
     background: Vec<(String, Running)>,
 }
@@ -29,8 +31,13 @@ pub(super) struct Player {
 type Running = Tagged<Pin<Box<dyn Future<Output = ()> + Send>>>;
 
 impl Player {
-    pub(super) fn new(stage: Arc<Stage>, subject: Arc<Subject>, number: u16) -> Self {
-        Self { stage, subject, number, background: Vec::new() }
+    pub(super) fn new(
+        stage: Arc<Stage>,
+        subject: Arc<Subject>,
+        number: u16,
+        others: usize,
+    ) -> Self {
+        Self { stage, subject, number, others, background: Vec::new() }
     }
 
     pub(super) async fn play(mut self, steps: &[Action]) {
@@ -39,6 +46,7 @@ impl Player {
         }
         // What still runs beside the last step ends in its own time.
         poll_fn(|cx| self.poll_background(cx)).await;
+        self.stage.client_done();
     }
 
     async fn act(&mut self, id: RequestId, action: &Action) {
@@ -102,6 +110,38 @@ impl Player {
                         disk.cut_power();
                         self.stage.corrupted(child, format!("power cut of c{child}"));
                     }
+                }
+            }
+            Action::Join(time) => {
+                let stage = self.stage.clone();
+                let mut done = Box::pin(stage.clients_done(self.others));
+                let mut sleep = time.map(|Time(time)| stage.sleep(time));
+                let over = poll_fn(move |cx| {
+                    let late = sleep.as_mut().is_some_and(|s| Pin::new(s).poll(cx).is_ready());
+                    if late { Poll::Ready(()) } else { done.as_mut().poll(cx) }
+                });
+                self.beside(over).await;
+            }
+            Action::Heal { children } => {
+                for number in self.subject.numbers(children.as_deref()) {
+                    self.subject.children[number as usize].heal();
+                    self.stage.queue.revive(number);
+                    self.control(format!("heal c{number}"));
+                }
+            }
+            Action::Freeze { children, how } => {
+                for &number in children {
+                    self.subject.children[number as usize].freeze(*how);
+                    let how = match how {
+                        Frozen::Dead(errno) => format!("dead with {errno}"),
+                        Frozen::Hung => "hung".into(),
+                        Frozen::Stale => "stale".into(),
+                    };
+                    // Only who answers nothing keeps what it has not answered.
+                    if how != "hung" {
+                        self.stage.queue.revive(number);
+                    }
+                    self.stage.corrupted(number, format!("c{number} stays {how}"));
                 }
             }
             Action::Add { child, .. } => {
@@ -208,6 +248,14 @@ impl Stage {
 }
 
 impl Subject {
+    /// These disks, or all.
+    fn numbers(&self, some: Option<&[u32]>) -> Vec<u32> {
+        some.map_or_else(
+            || (0..).zip(&self.disks).map(|(number, _)| number).collect(),
+            <[u32]>::to_vec,
+        )
+    }
+
     async fn add(self: Arc<Self>, stage: Arc<Stage>, child: u32) {
         let Some(quorum) = &self.quorum else {
             return stage.record(What::Membership(Change::Refused(NO_MEMBERSHIP.into())));

@@ -41,10 +41,18 @@ pub(super) struct Stage {
     /// How long the first operations of each disk take instead, in microseconds.
     latencies: Vec<Vec<u64>>,
     background: Mutex<Background>,
+    done: Mutex<Done>,
     /// The disks that a step corrupts, each with the entry that says so.
     corrupted: Mutex<Vec<(usize, u32)>>,
     /// The bytes of the answers to reads, by entry: kept where children are compared.
     compared: Option<Mutex<Vec<(usize, Bytes)>>>,
+}
+
+/// Which clients have come to their end.
+#[derive(Default)]
+struct Done {
+    clients: usize,
+    wakers: Vec<Waker>,
 }
 
 /// Work that no client waits for.
@@ -76,6 +84,7 @@ impl Stage {
             latency,
             latencies,
             background: Mutex::default(),
+            done: Mutex::default(),
             corrupted: Mutex::default(),
             compared: scenario.array.blkverify.then(Mutex::default),
         }
@@ -107,6 +116,28 @@ impl Stage {
         let at = self.recorder().entries().len();
         self.corrupted.lock().expect("nothing panics under this lock").push((at, child));
         self.record(What::Control(text));
+    }
+
+    /// Tells the clients that one of them is done.
+    pub(super) fn client_done(&self) {
+        let wakers = {
+            let mut done = self.done.lock().expect("nothing panics under this lock");
+            done.clients += 1;
+            mem::take(&mut done.wakers)
+        };
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Ends when so many clients are done.
+    pub(super) fn clients_done(&self, count: usize) -> impl Future<Output = ()> + '_ {
+        std::future::poll_fn(move |cx| {
+            let mut done = self.done.lock().expect("nothing panics under this lock");
+            if done.clients >= count {
+                return Poll::Ready(());
+            }
+            done.wakers.push(cx.waker().clone());
+            Poll::Pending
+        })
     }
 
     /// The disks that steps have corrupted, each with the entry that says so.
@@ -245,11 +276,11 @@ impl Host for Stage {
 
     fn complete(&self, op: &ChildOp, delay: Delay) -> Wait {
         let label = Label { child: op.child, kind: kind_number(op.kind), ordinal: op.ordinal };
-        let time = match delay {
-            Delay::Never => None,
-            Delay::After(more) => Some(self.latency(op).saturating_add(micros(more))),
-        };
-        Box::pin(self.queue.submit(label, time))
+        let latency = self.latency(op);
+        Box::pin(match delay {
+            Delay::Never => self.queue.hang(label, latency),
+            Delay::After(more) => self.queue.submit(label, latency.saturating_add(micros(more))),
+        })
     }
 
     fn fired(&self, op: &ChildOp, firing: &Firing) {

@@ -91,6 +91,7 @@ impl Story {
             media,
             verdict,
             violations: Vec::new(),
+            waits: Vec::new(),
             child_ios: self.ios,
         }
     }

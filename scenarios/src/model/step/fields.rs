@@ -1,14 +1,18 @@
 //! The table of a step: one flat struct with the keys of every kind, so that a mistake is reported
 //! where it stands. Which key belongs to which kind is checked here.
 
-use super::{Action, Awaited, Expected, Payload, Request, Selection};
+mod values;
+
+use super::{Action, Expected, Payload, Request, Selection};
 use crate::model::words::EventLine;
-use quorate_engine::{Extent, ExtentKind, Flags};
+use quorate_engine::{Errno, Flags};
 use quorate_faults::{
+    device::Frozen,
     rule::OpKind,
-    text::{Size, Time, TimeRange},
+    text::{Size, TimeRange},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use values::{ErrnoText, ExtentText, TimeText, Wanted};
 
 impl Serialize for Action {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -45,6 +49,9 @@ enum Verb {
     Latency,
     Corrupt,
     CutPower,
+    Join,
+    Heal,
+    Freeze,
     AddChild,
     RemoveChild,
 }
@@ -95,75 +102,13 @@ fields! {
     on: OpKind,
     count: usize,
     children: Vec<u32>,
+    errno: ErrnoText,
     expect: Wanted,
     holds: u8,
     length: Size,
     extent: ExtentText,
     events: Vec<EventLine>,
     refused: String,
-}
-
-/// A duration or a range of them.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(untagged, expecting = "a duration such as \"5ms\", or a range such as \"20us..200us\"")]
-enum TimeText {
-    One(Time),
-    Range(TimeRange),
-}
-
-/// `ok` or the name of an error.
-#[derive(Clone, Copy, Debug)]
-struct Wanted(Awaited);
-
-impl Serialize for Wanted {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Awaited::Success => to.serialize_str("ok"),
-            Awaited::Failure(errno) => to.collect_str(&errno),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Wanted {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        if text == "ok" {
-            return Ok(Self(Awaited::Success));
-        }
-        let wrong = |_| format!("'{text}' is no result: write \"ok\" or an error such as \"EIO\"");
-        text.parse().map(|e| Self(Awaited::Failure(e))).map_err(wrong).map_err(de::Error::custom)
-    }
-}
-
-/// `zero 65536` or `data 4096`.
-#[derive(Clone, Copy, Debug)]
-struct ExtentText(Extent);
-
-impl Serialize for ExtentText {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let kind = match self.0.kind {
-            ExtentKind::Zero => "zero",
-            ExtentKind::Data => "data",
-        };
-        to.collect_str(&format_args!("{kind} {}", self.0.bytes))
-    }
-}
-
-impl<'de> Deserialize<'de> for ExtentText {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        let read = || {
-            let (kind, bytes) = text.split_once(' ')?;
-            let kind = match kind {
-                "zero" => ExtentKind::Zero,
-                "data" => ExtentKind::Data,
-                _ => return None,
-            };
-            Some(Extent { bytes: bytes.parse::<Size>().ok()?.0, kind })
-        };
-        let wrong = || format!("'{text}' is no extent: write \"zero 64KiB\" or \"data 512\"");
-        read().map(Self).ok_or_else(|| de::Error::custom(wrong()))
-    }
 }
 
 impl Verb {
@@ -188,6 +133,9 @@ impl Verb {
             Self::Latency => "latency",
             Self::Corrupt => "corrupt",
             Self::CutPower => "cut-power",
+            Self::Join => "join",
+            Self::Heal => "heal",
+            Self::Freeze => "freeze",
             Self::AddChild => "add-child",
             Self::RemoveChild => "remove-child",
         }
@@ -213,7 +161,9 @@ impl Verb {
             Self::Order => &["children"],
             Self::Latency => &["child", "time"],
             Self::Corrupt => &["child", "offset", "bytes", "fill"],
-            Self::CutPower => &["children"],
+            Self::CutPower | Self::Heal => &["children"],
+            Self::Join => &["time"],
+            Self::Freeze => &["children", "as", "errno"],
             Self::AddChild => &["child", "refused"],
             Self::RemoveChild => &["name", "refused"],
         }
@@ -282,6 +232,25 @@ impl TryFrom<Fields> for Action {
                 return Ok(Self::Corrupt { child, offset, bytes, fill });
             }
             Verb::CutPower => return Ok(Self::CutPower { children: f.children }),
+            Verb::Join => match f.time {
+                None => return Ok(Self::Join(None)),
+                Some(TimeText::One(time)) => return Ok(Self::Join(Some(time))),
+                Some(TimeText::Range(_)) => return Err(wants("one `time`, or none")),
+            },
+            Verb::Heal => return Ok(Self::Heal { children: f.children }),
+            Verb::Freeze => {
+                let how = match (f.background.as_deref(), f.errno) {
+                    (Some("dead"), errno) => Frozen::Dead(errno.map_or(Errno::EIO, |e| e.0)),
+                    (Some("hung"), None) => Frozen::Hung,
+                    (Some("stale"), None) => Frozen::Stale,
+                    (Some("hung" | "stale"), Some(_)) => {
+                        return Err(wants("`errno` only with `as = \"dead\"`"));
+                    }
+                    _ => return Err(wants("`as`: \"dead\", \"hung\" or \"stale\"")),
+                };
+                let children = f.children.ok_or_else(|| wants("`children`, a list"))?;
+                return Ok(Self::Freeze { children, how });
+            }
             Verb::AddChild => return Ok(Self::Add { child: child()?, refused: f.refused }),
             Verb::RemoveChild => {
                 let name = name("`name`, such as \"children.1\"")?;
@@ -338,6 +307,19 @@ impl From<&Action> for Fields {
             },
             Action::CutPower { children } => {
                 Self { children: children.clone(), ..Self::new(Verb::CutPower) }
+            }
+            Action::Join(time) => Self { time: time.map(TimeText::One), ..Self::new(Verb::Join) },
+            Action::Heal { children } => {
+                Self { children: children.clone(), ..Self::new(Verb::Heal) }
+            }
+            Action::Freeze { children, how } => {
+                let (word, errno) = match how {
+                    Frozen::Dead(errno) => ("dead", Some(ErrnoText(*errno))),
+                    Frozen::Hung => ("hung", None),
+                    Frozen::Stale => ("stale", None),
+                };
+                let (children, background) = (Some(children.clone()), Some(word.into()));
+                Self { children, background, errno, ..Self::new(Verb::Freeze) }
             }
             Action::Add { child, refused } => {
                 Self { child: Some(*child), refused: refused.clone(), ..Self::new(Verb::AddChild) }
