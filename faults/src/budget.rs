@@ -9,7 +9,7 @@ mod harm;
 mod laws;
 mod shape;
 
-pub(crate) use guard::{Guard, Verdict};
+pub(crate) use guard::{Guard, Target, Verdict};
 pub(crate) use harm::Harm;
 pub use laws::Laws;
 

@@ -1,13 +1,14 @@
 //! What makes rules a plan: names that resolve, and conditions that can come true.
 
+mod doing;
+
 use crate::{
-    alteration::Flip,
     budget::{Budget, Mode},
     draw::Domain,
-    fault::{Amount, Applied, Damage, Delaying, Fault, Keep, Target},
-    rule::{Children, Group, Members, OpKind, Rule, Sharing, When},
-    text::{SectorRange, SectorShift},
+    fault::Fault,
+    rule::{Children, Group, Members, OpKind, Origins, Rule, Sharing, When},
 };
+use doing::do_fault;
 use std::{collections::BTreeSet, sync::Arc};
 
 /// Rules that make no plan.
@@ -103,7 +104,8 @@ pub(crate) fn compile(
             }
             let (children, sharing) = members(&rule, groups, count)?;
             check_kinds(&rule)?;
-            let faulty = place_fault(&rule).or_else(|| when_fault(&rule.when));
+            let faulty =
+                place_fault(&rule).or_else(|| when_fault(&rule.when)).or_else(|| time_fault(&rule));
             if let Some((place, why, remedy)) = faulty.or_else(|| do_fault(&rule)) {
                 return Err(PlanError::NeverFires { rule: rule.name, place, why, remedy });
             }
@@ -202,8 +204,13 @@ type Complaint = (&'static str, &'static str, &'static str);
 
 fn place_fault(rule: &Rule) -> Option<Complaint> {
     let place = &rule.r#where;
-    if rule.on.is_empty() {
+    if rule.on.is_empty() && !rule.r#do.strikes() {
         return Some(("on", "names no kind of operation", "name one, such as \"read\""));
+    }
+    let asks_operation = place.bytes.is_some() || place.origin != Origins::Any;
+    if rule.on.is_empty() && asks_operation {
+        let why = "asks for an operation, and the rule has no `on`";
+        return Some(("where", why, "leave `bytes` and `origin` out, or name operations"));
     }
     if place.sectors.is_some_and(|sectors| sectors.start >= sectors.end) {
         return Some(("where.sectors", "holds no sector", "the end is the sector behind the last"));
@@ -220,10 +227,31 @@ fn place_fault(rule: &Rule) -> Option<Complaint> {
     }
     let is_placed = place.sectors.is_some() || place.bytes.is_some();
     if is_placed && !rule.on.iter().copied().all(OpKind::has_range) {
-        let why = "a flush or a length touches no sectors";
+        let why = "not every operation of `on` touches sectors";
         return Some(("where", why, "take it out of `on`, or the range out of `where`"));
     }
     None
+}
+
+/// Whether it is said when a fault strikes that no operation sets off.
+fn time_fault(rule: &Rule) -> Option<Complaint> {
+    let When { at, window, after, .. } = &rule.when;
+    if !rule.on.is_empty() {
+        let remedy = "leave `on` out, or write a `window`";
+        return at.map(|_| ("when.at", "is for a rule without `on`", remedy));
+    }
+    if window.is_some_and(|window| window.end.is_none()) {
+        let remedy = "a rule without `on` strikes at a time inside of it: give it an end";
+        return Some(("when.window", "has no end", remedy));
+    }
+    match [at.is_some(), window.is_some(), after.is_some()].into_iter().filter(|is| *is).count() {
+        1 => None,
+        0 => {
+            let remedy = "write `at`, `window` or `after`, or name operations in `on`";
+            Some(("when", "does not say when a rule without `on` strikes", remedy))
+        }
+        _ => Some(("when", "has two times to strike", "write one of `at`, `window` and `after`")),
+    }
 }
 
 fn when_fault(when: &When) -> Option<Complaint> {
@@ -272,72 +300,6 @@ fn when_fault(when: &When) -> Option<Complaint> {
             is_empty.then_some(("when.after.delay", "holds no time", remedy))
         }
     }
-}
-
-fn do_fault(rule: &Rule) -> Option<Complaint> {
-    let nothing = "does nothing";
-    let complaint = match &rule.r#do {
-        Fault::Corrupt { damage, .. } | Fault::Rot { damage, .. } => damage_fault(rule, damage),
-        Fault::Delay(Delaying::Uniform { min, max }) if min > max => {
-            Some(("do.max", "is below `min`", "put the smaller time in `min`"))
-        }
-        Fault::Delay(Delaying::Exp { min, mean, .. }) if mean <= min => {
-            Some(("do.mean", "is not above `min`", "the mean includes `min`"))
-        }
-        Fault::Delay(Delaying::Exp { min, max: Some(max), .. }) if max < min => {
-            Some(("do.max", "is below `min`", "put the smaller time in `min`"))
-        }
-        Fault::Torn { unit: 0, .. } => Some(("do.unit", "is 0", "write 512 or 4096")),
-        Fault::Misdirect(Target::By(SectorShift(0))) => {
-            Some(("do.by", nothing, "name a distance, such as \"+8\""))
-        }
-        Fault::Misdirect(Target::To(to)) if *to > u64::MAX / SECTOR_BYTES => {
-            Some(("do.to", "lies beyond every device", "count in sectors of 512 bytes"))
-        }
-        Fault::Stale { versions: 0 } => Some(("do.versions", nothing, "count from 1")),
-        _ => None,
-    };
-    let keep = match &rule.r#do {
-        Fault::Torn { keep, .. }
-        | Fault::Status { applied: Applied::Part(keep), .. }
-        | Fault::Hang { applied: Applied::Part(keep) } => Some(keep),
-        _ => None,
-    };
-    let is_void = |keep: &Keep| matches!(keep, Keep::Mask(mask) if mask.is_empty());
-    let void = keep.is_some_and(is_void);
-    complaint.or(void.then_some(("do", "has an empty mask", "write one digit for each unit")))
-}
-
-fn damage_fault(rule: &Rule, damage: &Damage) -> Option<Complaint> {
-    let sectors = rule.r#where.sectors;
-    match &damage.amount {
-        Amount::Bits(0) | Amount::Bytes(0) | Amount::Sectors(0) => {
-            let remedy = "count `bits`, `bytes` or `sectors` from 1";
-            return Some(("do", "damages nothing", remedy));
-        }
-        Amount::Flips(flips) => return flips_fault(flips, sectors),
-        _ => {}
-    }
-    let sectors = sectors?;
-    let at = damage.at? / SECTOR_BYTES;
-    let is_outside = at < sectors.start || sectors.end <= at;
-    let remedy = "`at` counts bytes from the start of the device, `sectors` sectors of 512";
-    is_outside.then_some(("do.at", "lies outside of `where.sectors`", remedy))
-}
-
-fn flips_fault(flips: &[Flip], sectors: Option<SectorRange>) -> Option<Complaint> {
-    if flips.is_empty() || flips.iter().any(|flip| flip.mask == 0) {
-        let remedy = "write pairs of an offset and a mask from 1 to 255, such as [[600, 4]]";
-        return Some(("do.flips", "inverts nothing", remedy));
-    }
-    if flips.windows(2).any(|pair| pair[0].at >= pair[1].at) {
-        return Some(("do.flips", "is out of order", "list each byte once, in ascending order"));
-    }
-    let sectors = sectors?;
-    let is_inside = |flip: &Flip| (sectors.start..sectors.end).contains(&(flip.at / SECTOR_BYTES));
-    let remedy = "`flips` counts bytes from the start of the device, `sectors` sectors of 512";
-    let is_outside = !flips.iter().all(is_inside);
-    is_outside.then_some(("do.flips", "lies outside of `where.sectors`", remedy))
 }
 
 fn listed(words: &[&str]) -> String {

@@ -1,24 +1,26 @@
 //! A child whose operations go wrong as a plan says.
 
+mod alter;
 mod inner;
 mod landing;
+mod state;
 
 use crate::{
-    effect::{Effect, Status},
-    host::Host,
+    draw::Draw,
+    fault::Crash,
+    host::{Firing, Host},
     inject::Plan,
     medium::Medium,
     operation::Operation,
     rule::OpKind,
+    strike::Strike,
 };
 use bytes::Bytes;
 use quorate_engine::{BlockDevice, Errno, Extent, Flags, IoFuture, Limits, Prealloc, Result};
+use state::{State, Troubles};
 use std::{
     future::Future,
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::AtomicU64},
 };
 
 /// A plain device as a child of an array, with the faults of a plan.
@@ -35,17 +37,7 @@ struct Inner {
     plan: Arc<Plan>,
     host: Arc<dyn Host>,
     ordinal: AtomicU64,
-    /// Whether `state` says anything, for those who would rather not lock it.
-    is_plain: AtomicBool,
-    state: Mutex<State>,
-}
-
-/// What is wrong with the child as a whole.
-#[derive(Debug, Default)]
-struct State {
-    /// Whether no rule befalls it any more.
-    is_spared: bool,
-    frozen: Option<Frozen>,
+    troubles: Troubles,
 }
 
 /// How a child goes on that is frozen.
@@ -73,7 +65,7 @@ impl FaultyChild {
         host: Arc<dyn Host>,
     ) -> Self {
         assert!(child < plan.children_count(), "a plan knows each child of its array");
-        let medium = Medium::new(store, plan.asks_history(child));
+        let medium = Medium::new(store, plan.asks_history(child), plan.asks_cache(child));
         Self {
             inner: Arc::new(Inner {
                 child,
@@ -81,8 +73,7 @@ impl FaultyChild {
                 plan,
                 host,
                 ordinal: AtomicU64::new(0),
-                is_plain: AtomicBool::new(true),
-                state: Mutex::default(),
+                troubles: Troubles::default(),
             }),
         }
     }
@@ -99,14 +90,43 @@ impl FaultyChild {
     /// Operations in flight end as was decided when they began.
     pub fn heal(&self) {
         self.inner.medium.lift();
-        self.inner.change(|state| *state = State { is_spared: true, frozen: None });
+        self.inner.troubles.change(|state| *state = State { is_spared: true, ..State::default() });
     }
 
     /// Has the child go on in this way from the next operation on, whatever its rules say.
     ///
     /// Operations in flight end as was decided when they began.
     pub fn freeze(&self, how: Frozen) {
-        self.inner.change(|state| *state = State { is_spared: true, frozen: Some(how) });
+        self.inner.troubles.change(|state| {
+            (state.is_spared, state.frozen) = (true, Some(how));
+        });
+    }
+
+    /// From now on it is known what of the child is durable, for [`FaultyChild::cut_power`]. All is
+    /// that is there now. With a rule that asks for it, it is known from the start.
+    pub fn keep_cache(&self) {
+        self.inner.medium.keep_cache();
+    }
+
+    /// The power goes and comes back. What is drawn comes of `draw`. With `fails_in_flight`, so do
+    /// the operations in flight, parts of which may remain, and those that come while it is down; else
+    /// they go on. Gives back what came of it.
+    pub async fn cut_power(&self, crash: &Crash, fails_in_flight: bool, draw: &Draw) -> Firing {
+        self.inner.cut_power(crash, fails_in_flight, draw).await
+    }
+
+    /// Changes what the child durably holds, behind everybody's back. What lies over it stays.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn overwrite(&self, offset: u64, data: Bytes) -> Result<()> {
+        self.inner.medium.overwrite(offset, data).await
+    }
+
+    /// A rule strikes the child by itself.
+    pub(crate) async fn struck(&self, strike: &Strike) {
+        self.inner.struck(strike).await;
     }
 
     /// Opens the device: an operation like any other, for whoever wants rules to befall it.
@@ -129,7 +149,8 @@ impl FaultyChild {
 
 impl BlockDevice for FaultyChild {
     fn limits(&self) -> Limits {
-        self.store().limits()
+        let limits = self.store().limits();
+        Limits { read_only: limits.read_only || self.inner.troubles.is_read_only(), ..limits }
     }
 
     fn length(&self) -> IoFuture<'_, u64> {
@@ -166,7 +187,7 @@ impl BlockDevice for FaultyChild {
 
     fn close(&self) -> IoFuture<'_, ()> {
         // An operation only where somebody could tell the difference.
-        let is_plain = self.inner.is_plain.load(Ordering::Relaxed);
+        let is_plain = self.inner.troubles.are_none();
         match is_plain && !self.inner.plan.befalls(self.inner.child, OpKind::Close) {
             true => self.store().close(),
             false => self.operate(|inner| async move { inner.close().await }),
@@ -175,31 +196,5 @@ impl BlockDevice for FaultyChild {
 
     fn invalidate(&self) -> IoFuture<'_, ()> {
         self.store().invalidate()
-    }
-}
-
-impl Inner {
-    fn change(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.state());
-        self.is_plain.store(false, Ordering::Relaxed);
-    }
-
-    /// What becomes of an operation of a child that no rule befalls; nothing where rules do.
-    fn frozen_effect(&self) -> Option<Effect> {
-        if self.is_plain.load(Ordering::Relaxed) {
-            return None;
-        }
-        let state = self.state();
-        let frozen = state.frozen.map(|frozen| match frozen {
-            Frozen::Dead(errno) => (Some(Status::Error(errno)), Some(Vec::new())),
-            Frozen::Hung => (Some(Status::Never), Some(Vec::new())),
-            Frozen::Stale => (None, Some(Vec::new())),
-        });
-        let (status, applied) = frozen.or(state.is_spared.then_some((None, None)))?;
-        Some(Effect { status, applied, ..Effect::default() })
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nothing panics under this lock")
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::{
     alteration::{Alteration, Flip},
-    draw::Draw,
+    draw::{Draw, Stream},
     fault::{Amount, Damage, Keep},
     host::Delay,
 };
@@ -23,6 +23,8 @@ pub(crate) struct Effect {
     pub(crate) delay: Duration,
     /// In the order of the rules.
     pub(crate) alterations: Vec<Alteration>,
+    /// Which of the lives of the child it belongs to, between two crashes.
+    pub(crate) life: u64,
 }
 
 /// An answer that is not the device's own.
@@ -76,21 +78,22 @@ impl Effect {
 
 /// The bytes of `range` that a write keeps, by units aligned to the device.
 pub(crate) fn kept(keep: &Keep, unit: u64, range: &Range<u64>, draw: &Draw) -> Vec<Range<u64>> {
+    pieces(keep, unit, range, &mut draw.expand())
+}
+
+/// The same, of a stream.
+pub(crate) fn pieces(
+    keep: &Keep,
+    unit: u64,
+    range: &Range<u64>,
+    coins: &mut Stream,
+) -> Vec<Range<u64>> {
     assert!(unit > 0, "a unit has bytes");
     let first = range.start / unit;
     let count = range.end.div_ceil(unit) - first;
-    let mut coins = draw.expand();
     let mut pieces = Vec::<Range<u64>>::new();
     for index in 0..count {
-        let is_kept = match keep {
-            Keep::Prefix(units) => index < *units,
-            Keep::Suffix(units) => count - index <= *units,
-            Keep::Drawn => coins.below(2) == 1,
-            Keep::Mask(mask) => {
-                usize::try_from(index).is_ok_and(|at| mask.get(at).copied() == Some(true))
-            }
-        };
-        if !is_kept {
+        if !kept_by(keep, index, count, coins) {
             continue;
         }
         let start = ((first + index) * unit).max(range.start);
@@ -103,6 +106,24 @@ pub(crate) fn kept(keep: &Keep, unit: u64, range: &Range<u64>, draw: &Draw) -> V
     pieces
 }
 
+/// Whether a unit is kept. Units are asked about in their order.
+pub(crate) fn kept_by(keep: &Keep, index: u64, count: u64, coins: &mut Stream) -> bool {
+    match keep {
+        Keep::Prefix(units) => index < *units,
+        Keep::Suffix(units) => count - index <= *units,
+        Keep::Drawn => coins.below(2) == 1,
+        Keep::Mask(mask) => {
+            usize::try_from(index).is_ok_and(|at| mask.get(at).copied() == Some(true))
+        }
+    }
+}
+
+/// Each byte of a range, wrong.
+pub(crate) fn garbage(range: Range<u64>, stream: &mut Stream) -> Vec<Flip> {
+    let mut mask = || u8::try_from(1 + stream.below(255)).expect("at most 255");
+    range.map(|at| Flip { at, mask: mask() }).collect()
+}
+
 /// The bytes of `range` that become wrong, and how.
 pub(crate) fn flips(damage: &Damage, range: &Range<u64>, draw: &Draw) -> Vec<Flip> {
     let mut stream = draw.expand();
@@ -112,35 +133,38 @@ pub(crate) fn flips(damage: &Damage, range: &Range<u64>, draw: &Draw) -> Vec<Fli
             let window = damage
                 .at
                 .map_or(range.end, |at| range.end.min(at.saturating_add(bits.div_ceil(8))));
-            let bits_all = (window - start) * 8;
-            let mut flips = Vec::<Flip>::new();
-            for bit in distinct((*bits).min(bits_all), bits_all, |count| stream.below(count)) {
-                let (at, mask) = (start + bit / 8, 1 << (bit % 8));
-                match flips.last_mut() {
-                    Some(last) if last.at == at => last.mask |= mask,
-                    _ => flips.push(Flip { at, mask }),
-                }
-            }
-            flips
+            spread(*bits, start..window, &mut stream)
         }
         Amount::Bytes(bytes) => {
             let bytes_all = range.end - range.start;
             let free = bytes_all - (*bytes).min(bytes_all);
             let start = damage.at.unwrap_or_else(|| range.start + stream.below(free + 1));
             let end = range.end.min(start.saturating_add(*bytes));
-            let mut mask = || u8::try_from(1 + stream.below(255)).expect("at most 255");
-            (start..end).map(|at| Flip { at, mask: mask() }).collect()
+            garbage(start..end, &mut stream)
         }
         Amount::Sectors(sectors) => {
             let hit = burst(*sectors, damage.at, range, |count| stream.below(count));
             let (start, end) = (hit.start.max(range.start), hit.end.min(range.end));
-            let mut mask = || u8::try_from(1 + stream.below(255)).expect("at most 255");
-            (start..end).map(|at| Flip { at, mask: mask() }).collect()
+            garbage(start..end, &mut stream)
         }
         Amount::Flips(flips) => {
             flips.iter().copied().filter(|flip| range.contains(&flip.at)).collect()
         }
     }
+}
+
+/// As many different bits of a range.
+pub(crate) fn spread(bits: u64, range: Range<u64>, stream: &mut Stream) -> Vec<Flip> {
+    let bits_all = (range.end - range.start) * 8;
+    let mut flips = Vec::<Flip>::new();
+    for bit in distinct(bits.min(bits_all), bits_all, |count| stream.below(count)) {
+        let (at, mask) = (range.start + bit / 8, 1 << (bit % 8));
+        match flips.last_mut() {
+            Some(last) if last.at == at => last.mask |= mask,
+            _ => flips.push(Flip { at, mask }),
+        }
+    }
+    flips
 }
 
 /// The bytes of a run of as many sectors that the range touches, from that of `at` on if given.
@@ -157,6 +181,22 @@ pub(crate) fn burst(
         None => first + below(end - first - count + 1),
     };
     start * SECTOR_BYTES..start.saturating_add(sectors).min(end) * SECTOR_BYTES
+}
+
+/// What ordered ranges leave out of a range.
+pub(crate) fn holes(range: &Range<u64>, covered: &[Range<u64>]) -> Vec<Range<u64>> {
+    let mut start = range.start;
+    let mut holes = Vec::new();
+    for piece in covered {
+        if start < piece.start {
+            holes.push(start..piece.start);
+        }
+        start = start.max(piece.end);
+    }
+    if start < range.end {
+        holes.push(start..range.end);
+    }
+    holes
 }
 
 /// What both lists of ordered ranges cover.

@@ -1,16 +1,18 @@
 //! What a rule does to an operation, as data.
 
-use crate::{
-    alteration::Flip,
-    rule::OpKind,
-    text::{SectorShift, Text},
-};
+use crate::{rule::OpKind, text::Text};
 use quorate_engine::Errno;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::time::Duration;
 
 mod fields;
+mod parts;
 mod words;
+
+pub use parts::{
+    Amount, Applied, Crash, CrashFields, Damage, Delaying, Dirty, Earlier, Heal, Keep, Kept, Level,
+    Rest, Shows, Stability, Stuck, Survivors, Target, Torn,
+};
 
 use fields::Fields;
 
@@ -47,8 +49,32 @@ pub enum Fault {
         /// What puts them right.
         heal: Heal,
     },
-    /// A write or a flush is acknowledged and does not take place.
-    Lost,
+    /// Bits read as one or as zero, whatever is written there.
+    Stuck {
+        /// Which.
+        stuck: Stuck,
+        /// As what.
+        level: Level,
+    },
+    /// Sectors cannot be read from now on; behind a write, those that it has written.
+    Unreadable {
+        /// How many, in one run.
+        sectors: u64,
+        /// A byte of the first of them, as an offset on the device; drawn where it is not given. A
+        /// rule with it befalls only operations that touch this byte.
+        at: Option<u64>,
+        /// How many sectors on either side go with them.
+        radius: u64,
+        /// How reads fail that touch them.
+        errno: Errno,
+        /// What makes a sector readable again, if it is written whole.
+        heal: Heal,
+    },
+    /// What changes the device, or a flush, is acknowledged and does not take place.
+    Lost {
+        /// What is seen of it.
+        shows: Shows,
+    },
     /// A write takes place in part.
     Torn {
         /// The part.
@@ -57,9 +83,18 @@ pub enum Fault {
         unit: u64,
         /// The error that the write answers; `None` for success.
         then: Option<Errno>,
+        /// What comes of what is not kept.
+        rest: Rest,
     },
     /// A read answers with another place's bytes; a write lands in another place.
-    Misdirect(Target),
+    Misdirect {
+        /// The place.
+        target: Target,
+        /// Whether reads go on to see that place, and what ends it.
+        heal: Option<Heal>,
+    },
+    /// An earlier write lands once more behind this one, of which it had something to say.
+    Replay(Earlier),
     /// A read succeeds with fewer bytes than were asked for.
     Short {
         /// How many.
@@ -69,9 +104,36 @@ pub enum Fault {
     Stale {
         /// How many writes to go back.
         versions: u64,
+        /// Whether reads go on to see that, and what ends it.
+        heal: Option<Heal>,
     },
-    /// A read answers with zeroes.
-    Zero,
+    /// A read answers with zeroes, or another byte all over.
+    Zero {
+        /// The byte.
+        fill: u8,
+        /// Whether reads go on to see that, and what ends it.
+        heal: Option<Heal>,
+    },
+    /// A flush does not make everything durable, and leaves the rest in some state.
+    Flush {
+        /// What becomes of the rest.
+        dirty: Dirty,
+        /// The error, at once or, with `deferred`, later; none with `lie`.
+        errno: Option<Errno>,
+        /// The writes that become durable all the same, from the oldest on.
+        keep: Option<Keep>,
+    },
+    /// The power goes.
+    Crash(Crash),
+    /// The child goes back to what it held before.
+    Rollback(Earlier),
+    /// The child takes no writes from now on.
+    ReadOnly,
+    /// A discard is rounded outwards.
+    Widen {
+        /// To multiples of so many bytes.
+        unit: u64,
+    },
     /// The operation fails with `ENOTSUP`.
     Unsupported,
     /// A query of the length answers this.
@@ -83,167 +145,66 @@ pub enum Fault {
     FalseZero,
     /// A query of the status says that the range holds data.
     FalseData,
-}
-
-/// How much of an operation takes place, whatever it answers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Applied {
-    /// Nothing.
-    #[default]
-    None,
-    /// Everything.
-    All,
-    /// A part, in sectors.
-    Part(Keep),
-}
-
-/// The part of a write that takes place, in units aligned to the device.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Keep {
-    /// As many units from the first on.
-    Prefix(u64),
-    /// As many units up to the last.
-    Suffix(u64),
-    /// Each unit by a coin of its own.
-    Drawn,
-    /// The units marked `true`, from the first on; none behind the last mark.
-    Mask(Vec<bool>),
-}
-
-/// How long an answer is put off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delaying {
-    /// By exactly this.
-    Fixed(Duration),
-    /// By a time of this range, both ends inside.
-    Uniform {
-        /// The shortest.
-        min: Duration,
-        /// The longest.
-        max: Duration,
+    /// A query of the status says that its answer holds for so many bytes.
+    Extent {
+        /// How many.
+        bytes: u64,
     },
-    /// By `min` and an exponentially distributed time that make `mean` on average.
-    Exp {
-        /// The shortest.
-        min: Duration,
-        /// The average.
-        mean: Duration,
-        /// The longest, if the tail is to be cut.
-        max: Option<Duration>,
-    },
-}
-
-/// Which bytes become wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damage {
-    /// How many.
-    pub amount: Amount,
-    /// The first of them as an offset on the device; drawn where it is not given. A rule with it
-    /// befalls only operations that touch this byte.
-    pub at: Option<u64>,
-}
-
-/// How much becomes wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Amount {
-    /// As many single bits, spread.
-    Bits(u64),
-    /// As many bytes, in one run; each of them differs from the right one.
-    Bytes(u64),
-    /// All bytes of as many sectors, in one run; each of them differs from the right one.
-    Sectors(u64),
-    /// Exactly these, as far as the operation touches them. A rule with them befalls only operations
-    /// that touch one of these bytes.
-    Flips(Vec<Flip>),
-}
-
-/// Whether a retry sees the same wrong bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stability {
-    /// Others each time.
-    #[default]
-    Fresh,
-    /// The same for the same range.
-    Stable,
-}
-
-/// What puts rotten bytes right.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Heal {
-    /// Writing them.
-    #[default]
-    Overwrite,
-    /// Nothing: what is written there reads wrong.
-    Never,
-}
-
-/// Where a misdirected operation goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// As many sectors further on, or back.
-    By(SectorShift),
-    /// To this sector.
-    To(u64),
 }
 
 impl Fault {
     /// The word that rule files write.
     #[must_use]
     pub fn word(&self) -> &'static str {
-        match self {
-            Self::Status { .. } => "status",
-            Self::Delay(_) => "delay",
-            Self::Hang { .. } => "hang",
-            Self::Corrupt { .. } => "corrupt",
-            Self::Rot { .. } => "rot",
-            Self::Lost => "lost",
-            Self::Torn { .. } => "torn",
-            Self::Misdirect(_) => "misdirect",
-            Self::Short { .. } => "short",
-            Self::Stale { .. } => "stale",
-            Self::Zero => "zero",
-            Self::Unsupported => "unsupported",
-            Self::Length { .. } => "length",
-            Self::FalseZero => "false-zero",
-            Self::FalseData => "false-data",
-        }
+        fields::Word::of(self).row().0
     }
 
     /// The kinds of operation that this fault can befall.
     #[must_use]
     pub fn befalls(&self) -> &'static [OpKind] {
-        use OpKind::{
-            BlockStatus, Close, Discard, Flush, Length, Open, Read, Truncate, Write, WriteZeroes,
-        };
+        use OpKind::{BlockStatus, Discard, Flush, Length, Open, Read};
+        use OpKind::{Truncate, Write, WriteZeroes};
         match self {
             Self::Status { applied: Applied::Part(_), .. }
             | Self::Hang { applied: Applied::Part(_) }
-            | Self::Torn { .. } => &[Write, WriteZeroes, Discard],
+            | Self::Torn { rest: Rest::Old, .. } => &[Write, WriteZeroes, Discard],
+            Self::Torn { rest: Rest::Garbage, .. } => &[Write],
             Self::Status { applied: Applied::All, .. } | Self::Hang { applied: Applied::All } => {
                 &[Write, WriteZeroes, Flush, Discard, Truncate]
             }
-            Self::Status { .. } | Self::Hang { .. } | Self::Delay(_) => &[
-                Read,
-                Write,
-                WriteZeroes,
-                Flush,
-                BlockStatus,
-                Length,
-                Open,
-                Close,
-                Discard,
-                Truncate,
-            ],
-            Self::Corrupt { .. } => &[Read, Write],
-            Self::Rot { .. } => &[Read, Write, WriteZeroes, Discard],
-            Self::Misdirect(_) => &[Read, Write, WriteZeroes],
-            Self::Lost => &[Write, WriteZeroes, Flush, Discard, Truncate],
-            Self::Short { .. } | Self::Stale { .. } | Self::Zero => &[Read],
+            Self::Status { .. }
+            | Self::Hang { .. }
+            | Self::Delay(_)
+            | Self::Crash(_)
+            | Self::Rollback(_) => OpKind::ALL,
+            Self::Corrupt { .. } | Self::Stuck { stuck: Stuck::Wire(_), .. } => &[Read, Write],
+            Self::Misdirect { heal: None, .. } => &[Read, Write, WriteZeroes],
+            Self::Rot { .. } | Self::Stuck { .. } | Self::Unreadable { .. } => {
+                &[Read, Write, WriteZeroes, Discard]
+            }
+            Self::Lost { shows: Shows::Old } => &[Write, WriteZeroes, Flush, Discard, Truncate],
+            Self::Lost { shows: Shows::New } => &[Write, WriteZeroes, Discard],
+            Self::Misdirect { .. }
+            | Self::Short { .. }
+            | Self::Stale { .. }
+            | Self::Zero { .. } => &[Read],
+            Self::Replay(_) => &[Write, WriteZeroes, Discard],
             Self::Unsupported => &[WriteZeroes, Flush, BlockStatus, Discard, Truncate],
+            Self::Flush { .. } => &[Flush],
+            Self::ReadOnly => &[Open],
+            Self::Widen { .. } => &[Discard],
             Self::Length { .. } => &[Length],
-            Self::FalseZero | Self::FalseData => &[BlockStatus],
+            Self::FalseZero | Self::FalseData | Self::Extent { .. } => &[BlockStatus],
+        }
+    }
+
+    /// Whether it can strike by itself, at a time, where a rule names no operation.
+    #[must_use]
+    pub fn strikes(&self) -> bool {
+        match self {
+            Self::Crash(_) | Self::Rollback(_) | Self::Rot { .. } | Self::Unreadable { .. } => true,
+            Self::Stuck { stuck, .. } => !matches!(stuck, Stuck::Wire(_)),
+            _ => false,
         }
     }
 }

@@ -41,8 +41,14 @@ pub trait Host: Send + Sync {
     /// Hears of each rule that fired on an operation.
     fn fired(&self, op: &ChildOp, firing: &Firing);
 
-    /// Hears of each rule that would have fired on an operation, but for the budget.
-    fn spared(&self, op: &ChildOp, rule: &Arc<str>);
+    /// Hears of each rule that would have fired on the operation of a child of this number, or struck
+    /// the child by itself (0), but for the budget.
+    fn spared(&self, child: u32, ordinal: u64, rule: &Arc<str>);
+
+    /// Hears of each rule that strikes a child by itself, at the moment it does.
+    fn struck(&self, child: u32, firing: &Firing) {
+        let _ = (child, firing);
+    }
 
     /// Hears what the array is answered, at the moment it leaves.
     fn replied(&self, op: &ChildOp, reply: &Reply<'_>);
@@ -117,7 +123,7 @@ pub struct Firing {
     /// What it alters.
     pub alterations: Vec<Alteration>,
     /// The sectors whose bytes may be wrong because of it: on the medium of this child if the
-    /// operation writes or the fault is `rot`, else in this answer only.
+    /// operation changes it or the fault stays there, else in this answer only.
     pub taint: Vec<Sectors>,
     /// Whether other children may hold or answer the same wrong bytes because of it.
     pub colluding: bool,

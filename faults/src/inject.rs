@@ -3,17 +3,18 @@
 pub use crate::check::PlanError;
 
 use crate::{
-    alteration::Alteration,
-    budget::{Budget, Electorate, Guard, Harm, Verdict},
+    budget::{Budget, Electorate, Guard, Harm, Target, Verdict},
     check::{self, Compiled},
-    draw::{Draw, Keyed},
-    effect::{Effect, Status, flips, kept},
-    fault::{Applied, Delaying, Fault, Stability},
+    draw::Keyed,
+    effect::{Effect, Status},
+    fault::Fault,
+    fire::{EVERYBODY, Match},
     host::{ChildOp, Firing},
-    matching::{displaced, is_due, is_status, nanos, taint, touched},
-    rule::{ArrayEvent, Group, OpKind, Rule, Sharing},
+    matching::{has_past, is_counted, is_open, is_status, nanos, struck, taint, touched},
+    rule::{ArrayEvent, Group, OpKind, Rule, Sharing, When},
+    seen::{Needs, Seen},
+    strike::Strike,
 };
-use quorate_engine::{Errno, ExtentKind, event::SECTOR_BYTES};
 use std::{
     collections::BTreeMap,
     ops::Range,
@@ -26,7 +27,7 @@ use std::{
 /// The children of an array share it.
 #[derive(Debug)]
 pub struct Plan {
-    keyed: Keyed,
+    pub(crate) keyed: Keyed,
     rules: Vec<Compiled>,
     children_count: u32,
     /// The rules that can befall an operation, by child and kind.
@@ -149,6 +150,29 @@ impl Plan {
         self.guard(|guard| guard.took_place(op, clean));
     }
 
+    /// Tells the budget that an operation fails without a rule's doing.
+    pub(crate) fn failed(&self, op: &ChildOp, request: Option<u64>, now: Duration) {
+        let target = Target { child: op.child, op: Some(op), request, now };
+        self.guard(|guard| guard.note(&target, &Harm::of_failed(op)));
+    }
+
+    /// Tells the budget what something other than a rule has done to a child.
+    pub fn befallen(&self, child: u32, firing: &Firing, now: Duration) {
+        let effect = Effect { alterations: firing.alterations.clone(), ..Effect::default() };
+        let target = Target { child, op: None, request: None, now };
+        self.guard(|guard| guard.note(&target, &Harm::of(&effect, None)));
+    }
+
+    /// Tells the budget that a child will never be of use again.
+    pub fn condemn(&self, child: u32) {
+        self.guard(|guard| guard.condemn(child));
+    }
+
+    /// Tells the budget that a child holds what was written to it, and answers so.
+    pub fn healed(&self, child: u32) {
+        self.guard(|guard| guard.healed(child));
+    }
+
     fn guard(&self, tell: impl FnOnce(&mut Guard)) {
         if self.has_budget
             && let Some(guard) = &mut self.state().guard
@@ -157,8 +181,10 @@ impl Plan {
         }
     }
 
-    /// Tells the rules that wait for it what happened to the array.
-    pub fn array_event(&self, event: ArrayEvent, now: Duration) {
+    /// Tells the rules that wait for it what happened to the array. Gives back what strikes because of
+    /// that, for [`strike`](crate::strike::strike) when its time has come.
+    pub fn array_event(&self, event: ArrayEvent, now: Duration) -> Vec<Strike> {
+        let mut strikes = Vec::new();
         let mut state = self.state();
         let count = state.events.entry(event).or_default();
         *count += 1;
@@ -175,7 +201,73 @@ impl Plan {
                 range.start + Duration::from_nanos(draw.below(0, span))
             });
             state.armed_at[index] = Some(now + delay);
+            if compiled.rule.on.is_empty() {
+                strikes.push(Strike { rule: index, number: 1, at: now + delay });
+            }
         }
+        strikes
+    }
+
+    /// What strikes by itself, without waiting for an event: the first time of each rule.
+    #[must_use]
+    pub fn strikes(&self) -> Vec<Strike> {
+        (0..self.rules.len()).filter_map(|rule| self.appointment(rule, 1)).collect()
+    }
+
+    /// When a rule strikes for the how-manieth time, if that is at a time of the clock.
+    pub(crate) fn appointment(&self, rule: usize, number: u64) -> Option<Strike> {
+        let compiled = &self.rules[rule];
+        let When { at, window, period, .. } = &compiled.rule.when;
+        if !compiled.rule.on.is_empty() {
+            return None;
+        }
+        let at = match (at, window) {
+            (Some(at), _) => (number == 1).then_some(*at)?,
+            (None, Some(window)) => {
+                let round = nanos((*period).unwrap_or_default()).checked_mul(number - 1)?;
+                if number > 1 && period.is_none() {
+                    return None;
+                }
+                let draw = self.keyed.draw(compiled.domain.lane(STRIKING), EVERYBODY, number);
+                let end = window.end.expect("checked when the plan was made");
+                let within = draw.below(0, nanos(end - window.start).max(1));
+                window.start + Duration::from_nanos(round.checked_add(within)?)
+            }
+            (None, None) => return None,
+        };
+        Some(Strike { rule, number, at })
+    }
+
+    /// The children that a rule strikes, in order.
+    pub(crate) fn struck(&self, rule: usize) -> &[u32] {
+        &self.rules[rule].children
+    }
+
+    /// What a rule looks at when it strikes.
+    pub(crate) fn needs_of(&self, rule: usize) -> Needs {
+        // How long the device is limits what is struck.
+        Needs { length: true, ..Needs::of(&self.rules[rule].rule.r#do) }
+    }
+
+    /// Counts a strike for one child, and says what comes of it.
+    pub(crate) fn decide_strike(&self, strike: &Strike, child: u32, seen: &Seen) -> Decision {
+        let mut decision = Decision::default();
+        let compiled = &self.rules[strike.rule];
+        let Some(range) = struck(&compiled.rule, seen) else { return decision };
+        let mut state = self.state();
+        let counter = &mut state.counters[strike.rule][child as usize];
+        counter.matched += 1;
+        let matched = counter.matched;
+        let is_over = compiled.rule.when.max.is_some_and(|max| counter.fired >= max);
+        if is_over {
+            return decision;
+        }
+        let match_ = Match { compiled, child, op: None, range, matched, seen };
+        let is_drawn =
+            is_counted(&compiled.rule.when, matched) && self.is_drawn(compiled, child, matched);
+        let target = Target { child, op: None, request: None, now: strike.at };
+        self.strike(&mut state, &mut decision, &match_, &target, strike.rule, is_drawn);
+        decision
     }
 
     /// The names of the rules that have not fired on any child, in the order of the rules.
@@ -199,26 +291,39 @@ impl Plan {
         !self.relevant(child, kind).is_empty()
     }
 
-    /// Whether a rule asks for older versions of this child's data.
+    /// Whether a rule asks for what a child held before.
     pub(crate) fn asks_history(&self, child: u32) -> bool {
-        let stale = |compiled: &&Compiled| matches!(compiled.rule.r#do, Fault::Stale { .. });
-        self.rules.iter().filter(stale).any(|compiled| compiled.children.contains(&child))
+        let history = |fault: &Fault| {
+            matches!(fault, Fault::Stale { .. } | Fault::Replay(_) | Fault::Rollback(_))
+        };
+        self.has_rule(child, history)
     }
 
-    /// Whether a rule for this operation depends on the length of the device.
-    pub(crate) fn asks_length(&self, child: u32, kind: OpKind) -> bool {
-        let misdirects =
-            |&index: &usize| matches!(self.rules[index].rule.r#do, Fault::Misdirect(_));
-        self.relevant(child, kind).iter().any(misdirects)
+    /// Whether a rule tells what is durable of a child from what is not.
+    pub(crate) fn asks_cache(&self, child: u32) -> bool {
+        let volatile = |fault: &Fault| matches!(fault, Fault::Flush { .. } | Fault::Crash(_));
+        self.has_rule(child, volatile)
     }
 
-    /// Counts the operation, which is part of `request`, for each rule, and says which fire. `length`
-    /// is that of the device where [`Plan::asks_length`], and not looked at elsewhere.
+    fn has_rule(&self, child: u32, is_such: impl Fn(&Fault) -> bool) -> bool {
+        let such = |compiled: &&Compiled| is_such(&compiled.rule.r#do);
+        self.rules.iter().filter(such).any(|compiled| compiled.children.contains(&child))
+    }
+
+    /// What the rules look at that could befall such an operation.
+    pub(crate) fn needs(&self, child: u32, kind: OpKind) -> Needs {
+        let rules = self.relevant(child, kind).iter();
+        let needs = rules.map(|&index| Needs::of(&self.rules[index].rule.r#do));
+        needs.fold(Needs::default(), |a, b| a | b)
+    }
+
+    /// Counts the operation, which is part of `request`, for each rule, and says which fire. `seen` is
+    /// what they look at.
     pub(crate) fn decide(
         &self,
         op: &ChildOp,
         request: Option<u64>,
-        length: u64,
+        seen: &Seen,
         now: impl FnOnce() -> Duration,
     ) -> Decision {
         let mut decision = Decision::default();
@@ -230,7 +335,7 @@ impl Plan {
         let mut state = self.state();
         for &index in relevant {
             let compiled = &self.rules[index];
-            let Some(range) = touched(&compiled.rule, op, length) else { continue };
+            let Some(range) = touched(&compiled.rule, op, seen) else { continue };
             let after = compiled.rule.when.after.is_some();
             if after && state.armed_at[index].is_none_or(|armed_at| now < armed_at) {
                 continue;
@@ -241,53 +346,50 @@ impl Plan {
             let matched = counter.matched;
             let is_over = compiled.rule.when.max.is_some_and(|max| counter.fired >= max);
             let is_beaten = decision.effect.status.is_some() && is_status(&compiled.rule.r#do);
-            if is_over || is_beaten {
+            if is_over || is_beaten || !is_open(&compiled.rule.when, now) {
                 continue;
             }
-            let match_ = Match { compiled, op, range, matched };
-            let is_drawn = is_due(&compiled.rule.when, matched, now)
-                && self.is_drawn(compiled, op.child, matched);
-            let Some((own, outside)) =
-                self.admitted(&mut state, &mut decision, &match_, request, index, is_drawn)
-            else {
-                continue;
-            };
-            state.counters[index][child].fired += 1;
-            decision.firings.push(Self::fire(&match_, own, outside, &mut decision.effect));
+            let (child, op) = (op.child, Some(op));
+            let match_ = Match { compiled, child, op, range, matched, seen };
+            let is_drawn =
+                is_counted(&compiled.rule.when, matched) && self.is_drawn(compiled, child, matched);
+            let target = Target { child, op, request, now };
+            self.strike(&mut state, &mut decision, &match_, &target, index, is_drawn);
         }
         decision
     }
 
-    /// What a rule makes of an operation, and whether that goes beyond the budget; nothing if it does
-    /// not fire.
-    fn admitted(
+    /// Has a rule strike, if the budget lets it: if it is drawn, or in the place of another child.
+    fn strike(
         &self,
         state: &mut State,
         decision: &mut Decision,
         match_: &Match<'_>,
-        request: Option<u64>,
-        index: usize,
+        target: &Target<'_>,
+        rule: usize,
         is_drawn: bool,
-    ) -> Option<(Effect, bool)> {
-        let Some(guard) = &mut state.guard else {
-            return is_drawn.then(|| (self.own_effect(match_), false));
-        };
-        if !is_drawn && !guard.has_deflected(index) {
-            return None;
+    ) {
+        let takes_over = || state.guard.as_ref().is_some_and(|guard| guard.has_deflected(rule));
+        let has_past = has_past(&match_.compiled.rule.r#do, match_.seen, &match_.range);
+        if !has_past || !is_drawn && !takes_over() {
+            return;
         }
         let own = self.own_effect(match_);
-        let harm = Harm::of(&own, match_.op);
-        if !is_drawn {
-            return guard.takes_over(match_.op, request, index, &harm).then_some((own, false));
-        }
-        match guard.judge(match_.op, request, index, &harm) {
-            Verdict::Inside => Some((own, false)),
-            Verdict::Outside => Some((own, true)),
-            Verdict::Spared => {
-                decision.spared.push(match_.compiled.name.clone());
-                None
+        let mut outside = false;
+        if let Some(guard) = &mut state.guard {
+            let harm = Harm::of(&own, match_.op);
+            let verdict = match is_drawn {
+                true => guard.judge(target, rule, &harm),
+                false if guard.takes_over(target, rule, &harm) => Verdict::Inside,
+                false => return,
+            };
+            if verdict == Verdict::Spared {
+                return decision.spared.push(match_.compiled.name.clone());
             }
+            outside = verdict == Verdict::Outside;
         }
+        state.counters[rule][target.child as usize].fired += 1;
+        decision.firings.push(Self::fire(match_, own, outside, &mut decision.effect));
     }
 
     fn relevant(&self, child: u32, kind: OpKind) -> &[usize] {
@@ -308,24 +410,19 @@ impl Plan {
             && (!is_exclusive || compiled.children[turn] == child)
     }
 
-    /// A draw about what the fault does, which `shared-bytes` alone shares.
-    fn detail(&self, match_: &Match<'_>, lane: u32, ordinal: u64) -> Draw {
-        let collude = match_.compiled.sharing == Sharing::SharedBytes;
-        let who = if collude { EVERYBODY } else { match_.op.child };
-        let domain = match_.compiled.domain.lane(lane);
-        self.keyed.draw(domain, who, ordinal)
-    }
-
     /// Adds what a rule makes of an operation to what others have made of it.
     fn fire(match_: &Match<'_>, mut own: Effect, outside: bool, effect: &mut Effect) -> Firing {
-        let Match { compiled, op, range, matched } = match_;
+        let Match { compiled, op, range, matched, .. } = match_;
         let fault = &compiled.rule.r#do;
         let status = match own.status {
             Some(Status::Error(errno)) => Some(errno),
             _ => None,
         };
-        let taint = taint(&own, op, range);
-        let is_random = matches!(fault, Fault::Corrupt { .. } | Fault::Rot { .. });
+        let taint = taint(&own, *op, range);
+        let is_random = matches!(
+            fault,
+            Fault::Corrupt { .. } | Fault::Rot { .. } | Fault::Stuck { .. } | Fault::Crash(_)
+        );
         let collude = !is_random || compiled.sharing == Sharing::SharedBytes;
         let firing = Firing {
             rule: compiled.name.clone(),
@@ -348,113 +445,11 @@ impl Plan {
         firing
     }
 
-    /// What the rule would make of the operation alone.
-    fn own_effect(&self, match_: &Match<'_>) -> Effect {
-        let Match { compiled, op, range, matched } = match_;
-        let mut effect = Effect::default();
-        let mut alter = |alteration| effect.alterations.push(alteration);
-        match &compiled.rule.r#do {
-            Fault::Status { errno, applied } => {
-                effect.status = Some(Status::Error(*errno));
-                effect.applied = self.applied(match_, applied);
-            }
-            Fault::Hang { applied } => {
-                effect.status = Some(Status::Never);
-                effect.applied = self.applied(match_, applied);
-            }
-            Fault::Unsupported => {
-                effect.status = Some(Status::Error(Errno::ENOTSUP));
-                effect.applied = self.applied(match_, &Applied::None);
-            }
-            Fault::Torn { keep, unit, then } => {
-                effect.status = then.map(Status::Error);
-                let draw = self.detail(match_, KEEPING, *matched);
-                effect.applied = Some(kept(keep, *unit, &op.range(), &draw));
-            }
-            Fault::Lost => effect.applied = Some(Vec::new()),
-            Fault::Delay(delaying) => {
-                let draw = self.detail(match_, DELAYING, *matched);
-                effect.delay = delay(delaying, &draw);
-            }
-            Fault::Corrupt { damage, stability } => {
-                let draw = match stability {
-                    Stability::Fresh => self.detail(match_, DAMAGING, *matched),
-                    Stability::Stable => self.detail(match_, DAMAGING_STABLY, range.start),
-                };
-                alter(Alteration::Flip(flips(damage, range, &draw)));
-            }
-            Fault::Rot { damage, heal } => {
-                let draw = self.detail(match_, DAMAGING, *matched);
-                alter(Alteration::Rot { flips: flips(damage, range, &draw), heal: *heal });
-            }
-            Fault::Misdirect(target) => {
-                let to = displaced(target, range).expect("a match lies on the device");
-                alter(Alteration::Misdirect { range: range.clone(), to });
-            }
-            Fault::Short { bytes } => alter(Alteration::Short { bytes: *bytes }),
-            Fault::Stale { versions } => {
-                alter(Alteration::Stale { range: range.clone(), versions: *versions });
-            }
-            Fault::Zero => alter(Alteration::Zero { range: range.clone() }),
-            Fault::Length { bytes } => alter(Alteration::Length { bytes: *bytes }),
-            Fault::FalseZero => alter(Alteration::Kind(ExtentKind::Zero)),
-            Fault::FalseData => alter(Alteration::Kind(ExtentKind::Data)),
-        }
-        effect
-    }
-
-    fn applied(&self, match_: &Match<'_>, applied: &Applied) -> Option<Vec<Range<u64>>> {
-        let changes = op_changes(match_.op.kind);
-        match applied {
-            Applied::None => changes.then(Vec::new),
-            Applied::All => None,
-            Applied::Part(keep) => {
-                let draw = self.detail(match_, KEEPING, match_.matched);
-                Some(kept(keep, SECTOR_BYTES, &match_.op.range(), &draw))
-            }
-        }
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no panic while the counters are changed")
     }
 }
 
-/// Whether operations of this kind change the device, or make a change durable.
-fn op_changes(kind: OpKind) -> bool {
-    use OpKind::{Discard, Flush, Truncate, Write, WriteZeroes};
-    matches!(kind, Write | WriteZeroes | Flush | Discard | Truncate)
-}
-
-/// A rule and an operation that it accepts.
-struct Match<'a> {
-    compiled: &'a Compiled,
-    op: &'a ChildOp,
-    /// The bytes that a fault of the data may alter.
-    range: Range<u64>,
-    matched: u64,
-}
-
-fn delay(delaying: &Delaying, draw: &Draw) -> Duration {
-    match delaying {
-        Delaying::Fixed(time) => *time,
-        Delaying::Uniform { min, max } => {
-            let span = nanos(*max - *min).saturating_add(1);
-            *min + Duration::from_nanos(draw.below(0, span))
-        }
-        Delaying::Exp { min, mean, max } => {
-            let tail = Duration::from_nanos(draw.exponential(0, nanos(*mean - *min)));
-            min.saturating_add(tail).min(max.unwrap_or(Duration::MAX))
-        }
-    }
-}
-
-/// In place of a child, for draws that children share.
-const EVERYBODY: u32 = u32::MAX;
-
-/// What a rule draws beside its decisions.
-const DAMAGING: u32 = 1;
-const DAMAGING_STABLY: u32 = 2;
-const DELAYING: u32 = 3;
-const KEEPING: u32 = 4;
+/// What a rule draws beside its decisions and what its fault does.
 const ARMING: u32 = 5;
+const STRIKING: u32 = 6;

@@ -9,6 +9,7 @@
 //! - [`inject`]: which rules fire on an operation,
 //! - [`alteration`]: what a firing changes, concretely,
 //! - [`budget`]: how much may go wrong,
+//! - [`strike`]: faults that no operation sets off,
 //! - [`host`], [`device`]: the seam to the runner, and the faulty child.
 
 #![forbid(unsafe_code)]
@@ -16,14 +17,18 @@
 pub mod alteration;
 pub mod budget;
 pub mod check;
+mod crash;
 pub mod device;
 pub mod draw;
 mod effect;
 pub mod fault;
+mod fire;
 pub mod host;
 pub mod inject;
 mod matching;
 mod medium;
 mod operation;
 pub mod rule;
+mod seen;
+pub mod strike;
 pub mod text;

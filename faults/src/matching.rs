@@ -1,11 +1,12 @@
 //! Which operations a rule is about, and which sectors its fault leaves in doubt: pure questions.
 
 use crate::{
-    alteration::{Alteration, Flip},
+    alteration::{Alteration, Flip, Run},
     effect::Effect,
-    fault::{Amount, Fault, Target},
+    fault::{Amount, Fault, Stuck, Target},
     host::ChildOp,
     rule::{OpKind, Origin, Origins, Place, Rule, When},
+    seen::Seen,
 };
 use quorate_engine::{Sectors, event::SECTOR_BYTES};
 use std::{ops::Range, time::Duration};
@@ -15,12 +16,13 @@ impl Rule {
     /// is no match. `length` is that of the device.
     #[must_use]
     pub fn matches(&self, op: &ChildOp, length: u64) -> Option<Range<u64>> {
-        self.on.contains(&op.kind).then(|| touched(self, op, length))?
+        let seen = Seen { length, ..Seen::default() };
+        self.on.contains(&op.kind).then(|| touched(self, op, &seen))?
     }
 }
 
 /// The bytes of the operation that lie where the rule applies, or nothing where it does not.
-pub(crate) fn touched(rule: &Rule, op: &ChildOp, length: u64) -> Option<Range<u64>> {
+pub(crate) fn touched(rule: &Rule, op: &ChildOp, seen: &Seen) -> Option<Range<u64>> {
     let Place { sectors, origin, bytes } = &rule.r#where;
     let is_origin = match origin {
         Origins::Any => true,
@@ -46,16 +48,57 @@ pub(crate) fn touched(rule: &Rule, op: &ChildOp, length: u64) -> Option<Range<u6
             };
             !range.is_empty() && is_hit
         }
-        Fault::Misdirect(target) => {
+        Fault::Misdirect { target, .. } => {
             let end = |to: u64| to.checked_add(range.end - range.start);
-            let fits = |to: u64| to != range.start && end(to).is_some_and(|end| end <= length);
+            let fits = |to: u64| to != range.start && end(to).is_some_and(|end| end <= seen.length);
             !range.is_empty() && displaced(target, &range).is_some_and(fits)
         }
-        Fault::Stale { .. } | Fault::Zero | Fault::Torn { .. } => !range.is_empty(),
+        Fault::Stuck { stuck, .. } => match stuck {
+            Stuck::Bits(_) => !range.is_empty(),
+            Stuck::Flips(bits) => bits.iter().any(|bit| range.contains(&bit.at)),
+            Stuck::Wire(bits) => {
+                let place = |bit: &Flip| op.offset.saturating_add(bit.at);
+                bits.iter().any(|bit| range.contains(&place(bit)))
+            }
+        },
+        Fault::Unreadable { at, .. } => {
+            !range.is_empty() && at.is_none_or(|at| range.contains(&at))
+        }
+        Fault::Widen { unit } => widened(*unit, &range, seen.length) != range,
+        Fault::Stale { .. } | Fault::Zero { .. } | Fault::Torn { .. } => !range.is_empty(),
         Fault::Short { bytes } => *bytes < op.bytes,
         _ => true,
     };
     is_possible.then_some(range)
+}
+
+/// Whether there is anything for the fault to go back to. Matches count whether or not.
+pub(crate) fn has_past(fault: &Fault, seen: &Seen, range: &Range<u64>) -> bool {
+    match fault {
+        Fault::Replay(earlier) => !seen.replayed(*earlier, range).is_empty(),
+        Fault::Rollback(earlier) => seen.rolled_back(*earlier).is_some(),
+        _ => true,
+    }
+}
+
+/// The bytes of a device that a rule strikes, or nothing where it does not.
+pub(crate) fn struck(rule: &Rule, seen: &Seen) -> Option<Range<u64>> {
+    let sectors = rule.r#where.sectors;
+    let range = sectors.map_or(0..seen.length, |sectors| {
+        let end = (sectors.end * SECTOR_BYTES).min(seen.length);
+        (sectors.start * SECTOR_BYTES).min(end)..end
+    });
+    let is_possible = match &rule.r#do {
+        Fault::Crash(_) | Fault::Rollback(_) => true,
+        _ => !range.is_empty(),
+    };
+    is_possible.then_some(range)
+}
+
+/// The range, rounded outwards.
+pub(crate) fn widened(unit: u64, range: &Range<u64>, length: u64) -> Range<u64> {
+    let end = range.end.checked_next_multiple_of(unit).unwrap_or(u64::MAX);
+    range.start / unit * unit..end.min(length.max(range.end))
 }
 
 /// Where the bytes of the range are misdirected to; nothing below the start of the device.
@@ -71,11 +114,15 @@ pub(crate) fn displaced(target: &Target, range: &Range<u64>) -> Option<u64> {
 
 /// Whether the fault is nothing but an answer, of which an operation has one.
 pub(crate) fn is_status(fault: &Fault) -> bool {
-    matches!(fault, Fault::Status { .. } | Fault::Hang { .. } | Fault::Unsupported)
+    matches!(
+        fault,
+        Fault::Status { .. } | Fault::Hang { .. } | Fault::Unsupported | Fault::Flush { .. }
+    )
 }
 
-pub(crate) fn is_due(when: &When, matched: u64, now: Duration) -> bool {
-    let is_open = when.window.is_none_or(|window| {
+/// Whether the time is right.
+pub(crate) fn is_open(when: &When, now: Duration) -> bool {
+    when.window.is_none_or(|window| {
         let Some(since) = now.checked_sub(window.start) else { return false };
         let Some(end) = window.end else { return true };
         let since = match when.period {
@@ -83,17 +130,20 @@ pub(crate) fn is_due(when: &When, matched: u64, now: Duration) -> bool {
             None => since,
         };
         since < end - window.start
-    });
-    is_open
-        && (when.nth.is_empty() || when.nth.contains(&matched))
+    })
+}
+
+/// Whether the match of this number is one that fires.
+pub(crate) fn is_counted(when: &When, matched: u64) -> bool {
+    (when.nth.is_empty() || when.nth.contains(&matched))
         && when.every.is_none_or(|every| matched.is_multiple_of(every))
         && when.first.is_none_or(|first| matched <= first)
 }
 
 /// The sectors that may be wrong because of this effect.
-pub(crate) fn taint(effect: &Effect, op: &ChildOp, range: &Range<u64>) -> Vec<Sectors> {
+pub(crate) fn taint(effect: &Effect, op: Option<&ChildOp>, range: &Range<u64>) -> Vec<Sectors> {
     let mut taint = Vec::new();
-    if let Some(applied) = &effect.applied {
+    if let (Some(applied), Some(op)) = (&effect.applied, op) {
         let mut start = op.offset;
         for piece in applied {
             taint.extend(covering(start..piece.start));
@@ -102,22 +152,61 @@ pub(crate) fn taint(effect: &Effect, op: &ChildOp, range: &Range<u64>) -> Vec<Se
         taint.extend(covering(start..op.range().end));
     }
     for alteration in &effect.alterations {
+        tainted(alteration, &mut taint);
         match alteration {
-            Alteration::Flip(flips) | Alteration::Rot { flips, .. } => taint.extend(runs(flips)),
             Alteration::Misdirect { range, to } => {
-                taint.extend(covering(range.clone()));
-                if op.data.is_some() || op.kind == OpKind::WriteZeroes {
+                let writes = |op: &ChildOp| op.data.is_some() || op.kind == OpKind::WriteZeroes;
+                if op.is_some_and(writes) {
                     taint.extend(covering(*to..*to + (range.end - range.start)));
                 }
             }
-            Alteration::Stale { range, .. } | Alteration::Zero { range } => {
-                taint.extend(covering(range.clone()));
-            }
-            Alteration::Kind(_) => taint.extend(covering(range.clone())),
-            Alteration::Short { .. } | Alteration::Length { .. } => {}
+            Alteration::Kind(_) | Alteration::Volatile => taint.extend(covering(range.clone())),
+            _ => {}
         }
     }
     taint
+}
+
+/// The sectors that may be wrong because of what befell a child by itself.
+pub(crate) fn taint_of(alterations: &[Alteration]) -> Vec<Sectors> {
+    let mut taint = Vec::new();
+    alterations.iter().for_each(|alteration| tainted(alteration, &mut taint));
+    taint
+}
+
+fn tainted(alteration: &Alteration, taint: &mut Vec<Sectors>) {
+    let covered = |runs: &[Run]| -> Vec<Sectors> {
+        runs.iter().filter_map(|run| covering(run.range.clone())).collect()
+    };
+    match alteration {
+        Alteration::Flip(flips)
+        | Alteration::Rot { flips, .. }
+        | Alteration::Force { bits: flips, .. }
+        | Alteration::Stuck { bits: flips, .. } => taint.extend(runs(flips)),
+        Alteration::Replay(runs) | Alteration::Flush { left: runs, .. } => {
+            taint.extend(covered(runs));
+        }
+        Alteration::Crash { kept, lost, .. } => {
+            // What was kept may have landed over what is newer.
+            taint.extend(covered(kept));
+            taint.extend(covered(lost));
+        }
+        Alteration::Rollback { ranges, .. } => {
+            taint.extend(ranges.iter().cloned().filter_map(covering));
+        }
+        Alteration::Misdirect { range, .. }
+        | Alteration::Stale { range, .. }
+        | Alteration::Fill { range, .. }
+        | Alteration::Unreadable { range, .. }
+        | Alteration::Ghost { range, .. }
+        | Alteration::Widen(range) => taint.extend(covering(range.clone())),
+        Alteration::Volatile
+        | Alteration::Kind(_)
+        | Alteration::Short { .. }
+        | Alteration::Length { .. }
+        | Alteration::Extent { .. }
+        | Alteration::ReadOnly => {}
+    }
 }
 
 fn covering(range: Range<u64>) -> Option<Sectors> {

@@ -22,8 +22,9 @@ use std::{fmt, marker::PhantomData, time::Duration};
 pub struct Rule {
     /// Unique among the rules; every draw of the rule is keyed by it.
     pub name: String,
-    /// The kinds of operation; written as one word or as a list.
-    #[serde(with = "one_or_many")]
+    /// The kinds of operation; written as one word or as a list. None for a fault that strikes by
+    /// itself.
+    #[serde(default, with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
     pub on: Vec<OpKind>,
     /// Whose operations.
     pub child: Children,
@@ -64,8 +65,21 @@ pub enum OpKind {
 }
 
 impl OpKind {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::Read,
+        Self::Write,
+        Self::WriteZeroes,
+        Self::Flush,
+        Self::BlockStatus,
+        Self::Length,
+        Self::Open,
+        Self::Close,
+        Self::Discard,
+        Self::Truncate,
+    ];
     /// How many kinds there are.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = Self::ALL.len();
 
     /// The word that rule files write.
     #[must_use]
@@ -291,7 +305,10 @@ pub struct When {
     /// No further firing on a child that has had as many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<u64>,
-    /// Only while simulated time is in this range.
+    /// At this time; only for what strikes by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_time")]
+    pub at: Option<Duration>,
+    /// Only while simulated time is in this range; for what strikes by itself, at a time in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<TimeRange>,
     /// The window comes again after each such time.

@@ -11,7 +11,7 @@ use quorate_engine::{Errno, Flags, quorum::options::ReadPattern};
 use quorate_faults::{
     budget::{Budget, Mode},
     draw::{Domain, Draw, Keyed},
-    fault::{Amount, Applied, Damage, Delaying, Fault, Heal, Keep, Stability, Target},
+    fault::{Amount, Applied, Damage, Delaying, Fault, Heal, Keep, Rest, Shows, Stability, Target},
     rule::{self, Members, OpKind, Place, Rule, Sharing, When},
     text::{SectorShift, TimeRange},
 };
@@ -151,17 +151,25 @@ impl Drawn<'_> {
                 add("alter", &[Write], Fault::Corrupt { damage, stability: Stability::Fresh });
             }
             F::Rot => add("rot", &[Read], Fault::Rot { damage, heal: Heal::Overwrite }),
-            F::Lost => add("lost", &writes, Fault::Lost),
+            F::Lost => add("lost", &writes, Fault::Lost { shows: Shows::Old }),
             F::Torn => {
                 let then = if draw.below(2, 2) == 0 { None } else { Some(errno) };
-                add("torn", &writes, Fault::Torn { keep: keep(), unit: 512, then });
+                add(
+                    "torn",
+                    &writes,
+                    Fault::Torn { keep: keep(), unit: 512, then, rest: Rest::Old },
+                );
             }
             F::Misdirect => {
                 let by = SectorShift(if draw.below(2, 2) == 0 { 8 } else { -8 });
-                add("misdirect", &[Read, Write], Fault::Misdirect(Target::By(by)));
+                let target = Target::By(by);
+                add("misdirect", &[Read, Write], Fault::Misdirect { target, heal: None });
             }
             F::Short => add("short", &[Read], Fault::Short { bytes: 512 * draw.below(2, 4) }),
-            F::Stale => add("stale", &[Read], Fault::Stale { versions: 1 + draw.below(2, 2) }),
+            F::Stale => {
+                let versions = 1 + draw.below(2, 2);
+                add("stale", &[Read], Fault::Stale { versions, heal: None });
+            }
             F::Unsupported => add("unsupported", &[WriteZeroes], Fault::Unsupported),
             F::Hang => {
                 let after = Duration::from_millis(draw.below(2, 4));

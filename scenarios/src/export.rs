@@ -11,7 +11,7 @@ use crate::{
     model::{Disk, Number, Scenario, Schedule},
     runner::{self, Engine, Recording},
 };
-use operations::Operations;
+use operations::{Operations, Struck};
 use quorate_faults::{
     check::PlanError,
     fault::{Delaying, Fault},
@@ -57,35 +57,48 @@ fn script(scenario: &Scenario, recording: &Recording) -> Scenario {
     }
 }
 
-/// What a rule did: one rule for each disk and each different effect.
+/// What a rule did: rules for each disk and each different effect.
 fn script_rule(
     rule: &Rule,
     operations: &Operations<'_>,
     names: &mut BTreeSet<String>,
 ) -> Vec<Rule> {
-    let mut effects: Vec<(u32, Fault, Vec<u64>)> = Vec::new();
-    for (op, firing) in operations.struck_by(&rule.name) {
-        let fault = fixed::fault(&rule.r#do, op, firing);
-        match effects.iter_mut().find(|(child, other, _)| *child == op.child && *other == fault) {
-            Some((.., ordinals)) => ordinals.push(op.ordinal),
-            None => effects.push((op.child, fault, vec![op.ordinal])),
+    let mut effects: Vec<(u32, Fault, Moments)> = Vec::new();
+    for Struck { child, at, op, firing } in operations.struck_by(&rule.name) {
+        let landed = |write| operations.landed(child, write);
+        for fault in fixed::faults(&rule.r#do, op, firing, landed) {
+            let is_like = |(other, known, moments): &(u32, Fault, Moments)| {
+                *other == child && *known == fault && moments.at.is_none() && op.is_some()
+            };
+            let known = effects.iter().position(is_like).unwrap_or(effects.len());
+            if known == effects.len() {
+                let moments = Moments { at: op.is_none().then_some(at), ordinals: Vec::new() };
+                effects.push((child, fault, moments));
+            }
+            effects[known].2.ordinals.extend(op.map(|op| op.ordinal));
         }
     }
     let is_one = effects.len() == 1;
-    let scripted = effects.into_iter().map(|(child, fault, ordinals)| {
+    let scripted = effects.into_iter().map(|(child, fault, moments)| {
         let name = if is_one { rule.name.clone() } else { format!("{} c{child}", rule.name) };
         let mut scripted = Rule {
             name: own(name, names),
             on: rule.on.clone(),
             child: Children::Index(child),
             r#where: rule.r#where.clone(),
-            when: When::default(),
+            when: When { at: moments.at, ..When::default() },
             r#do: fault,
         };
-        scripted.when.nth = operations.numbers(&scripted, child, &ordinals);
+        scripted.when.nth = operations.numbers(&scripted, child, &moments.ordinals);
         scripted
     });
     scripted.collect()
+}
+
+/// When an effect came: as these operations were asked for, or by itself at this time.
+struct Moments {
+    at: Option<Duration>,
+    ordinals: Vec<u64>,
 }
 
 /// Disks are opened and closed by operations only where a rule names that: rules that keep it so where

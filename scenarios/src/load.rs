@@ -360,7 +360,7 @@ fn check_step<'a>(
         }
         Action::Hold(which) | Action::Release { which, .. } => which.child.map_or(Ok(()), disk),
         Action::Order(children)
-        | Action::CutPower { children: Some(children) }
+        | Action::CutPower { children: Some(children), .. }
         | Action::Heal { children: Some(children) }
         | Action::Freeze { children, .. } => children.iter().copied().try_for_each(disk),
         Action::Latency { child, time } => disk(*child).and_then(|()| latency(*time)),
@@ -369,7 +369,7 @@ fn check_step<'a>(
             disk(*child)?;
             inside(scenario, *child, *offset, *bytes)
         }
-        Action::CutPower { children: None }
+        Action::CutPower { children: None, .. }
         | Action::Heal { children: None }
         | Action::Sleep(_)
         | Action::Join(_)

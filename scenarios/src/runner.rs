@@ -10,18 +10,18 @@ mod stage;
 
 use crate::{
     fuzz::guard,
-    model::{DiskSpec, Scenario},
+    model::{Action, DiskSpec, Scenario},
 };
 use bytes::Bytes;
 use client::Player;
 use quorate_engine::{
-    BlockDevice, EventSink, Image, NodeName, Quorum, QuorumOptions, event::Throttle,
+    BlockDevice, EventSink, Image, Memory, NodeName, Quorum, QuorumOptions, event::Throttle,
 };
 use quorate_faults::{
     check::PlanError, device::FaultyChild, host::Host, inject::Plan, rule::OpKind,
 };
 use quorate_reports::{Trace, What, trace::Entry};
-use quorate_sim::{Budget, Disk, End, Logged, Simulation, Task};
+use quorate_sim::{Budget, End, Logged, Simulation, Task};
 use stage::Stage;
 pub(crate) use stage::micros;
 use std::{
@@ -95,7 +95,6 @@ struct Subject {
     device: Arc<dyn BlockDevice>,
     /// The same, if it is our own engine's: only its membership can change.
     quorum: Option<Arc<Quorum>>,
-    disks: Vec<Arc<Disk>>,
     children: Vec<Arc<FaultyChild>>,
 }
 
@@ -141,25 +140,29 @@ pub fn record(scenario: &Scenario, engine: Option<&dyn Engine>) -> Result<Record
 
 /// The disks of a run, and what everybody in it shares.
 struct Bed {
-    disks: Vec<Arc<Disk>>,
+    disks: Vec<Arc<Memory>>,
     children: Vec<Arc<FaultyChild>>,
     stage: Arc<Stage>,
 }
 
 impl Bed {
     fn new(scenario: &Scenario, scratch: &mut Scratch) -> Result<Self, PlanError> {
-        let disks: Vec<Arc<Disk>> = (0..scenario.disks()).map(|n| disk(scenario, n)).collect();
+        let disks: Vec<Arc<Memory>> = (0..scenario.disks()).map(|n| disk(scenario, n)).collect();
         let count = scenario.disks();
         let plan = plan(scenario)?;
-        let spare = std::mem::take(&mut scratch.trace);
-        let stage = Arc::new(Stage::new(scenario, Arc::new(plan), spare));
-        let children = (0..count)
+        let stage = Stage::new(scenario, Arc::new(plan), std::mem::take(&mut scratch.trace));
+        let children: Vec<Arc<FaultyChild>> = (0..count)
             .zip(&disks)
             .map(|(n, disk)| {
                 let host: Arc<dyn Host> = stage.clone();
                 Arc::new(FaultyChild::new(n, disk.clone(), stage.plan().clone(), host))
             })
             .collect();
+        if scenario.scripts().flatten().any(|step| matches!(step, Action::CutPower { .. })) {
+            children.iter().for_each(|child| child.keep_cache());
+        }
+        stage.set_children(&children);
+        stage.appoint_all(stage.plan().strikes());
         Ok(Self { disks, children, stage })
     }
 
@@ -169,12 +172,12 @@ impl Bed {
         scenario: &Scenario,
         engine: Option<&dyn Engine>,
     ) -> (Option<Arc<Subject>>, End) {
-        let Self { disks, children, stage } = self;
+        let Self { children, stage, .. } = self;
         let simulation = Simulation::new(scenario.seed);
         let budget =
             Budget { steps: scenario.limits.steps, until: scenario.limits.seconds * 1_000_000 };
         let opened = Mutex::new(None);
-        let opening = open(scenario, engine, stage, disks, children);
+        let opening = open(scenario, engine, stage, children);
         let task: Task<'_> = Box::pin(async {
             match opening.await {
                 Ok(subject) => *opened.lock().expect("nobody else holds it") = Some(subject),
@@ -219,8 +222,13 @@ fn stage_background(stage: &Arc<Stage>) -> Task<'_> {
     Box::pin(stage.background())
 }
 
-fn finish(stage: &Stage, disks: &[Arc<Disk>], subject: Option<Arc<Subject>>, end: End) -> Finished {
-    let media: Vec<Image> = disks.iter().map(|disk| disk.visible()).collect();
+fn finish(
+    stage: &Stage,
+    disks: &[Arc<Memory>],
+    subject: Option<Arc<Subject>>,
+    end: End,
+) -> Finished {
+    let media: Vec<Image> = disks.iter().map(|disk| disk.snapshot()).collect();
     let quorum = subject.and_then(|s| s.quorum.clone());
     let names = quorum.map(|q| q.children()).unwrap_or_default();
     Finished {
@@ -237,13 +245,13 @@ fn finish(stage: &Stage, disks: &[Arc<Disk>], subject: Option<Arc<Subject>>, end
     }
 }
 
-fn disk(scenario: &Scenario, number: u32) -> Arc<Disk> {
+fn disk(scenario: &Scenario, number: u32) -> Arc<Memory> {
     let spec = scenario.disk(number);
     let mut image = Image::new(spec.bytes);
     if spec.fill != 0 {
         image.write(0, &vec![spec.fill; usize::try_from(spec.bytes).expect("fits into memory")]);
     }
-    Arc::new(Disk::new(image, spec.limits))
+    Arc::new(Memory::with_image(image, spec.limits))
 }
 
 /// Opens the scenario's array, inner arrays first.
@@ -251,7 +259,6 @@ async fn open(
     scenario: &Scenario,
     engine: Option<&dyn Engine>,
     stage: &Arc<Stage>,
-    disks: &[Arc<Disk>],
     children: &[Arc<FaultyChild>],
 ) -> Result<Subject, String> {
     let events: Arc<dyn EventSink> = match scenario.array.throttle {
@@ -285,12 +292,7 @@ async fn open(
     for name in scenario.child_names() {
         members.push(find(&nodes, &name)?);
     }
-    let subject = |device, quorum| Subject {
-        device,
-        quorum,
-        disks: disks.to_vec(),
-        children: children.to_vec(),
-    };
+    let subject = |device, quorum| Subject { device, quorum, children: children.to_vec() };
     if let Some(engine) = engine {
         let device = engine.open(scenario, Parts { children: members, events }).await?;
         return Ok(subject(device, None));

@@ -1,6 +1,5 @@
 //! Device time, completion order, and the madsim runtime that a simulated array runs under.
 //!
-//! - [`disk`]: a disk with a write cache that a power cut empties;
 //! - [`queue`]: every operation of a simulated device is an entry in one queue; which entry completes
 //!   next, and when, is decided there and nowhere else;
 //! - [`pick`]: who decides the order, where it is not the earliest operation first;
@@ -20,13 +19,11 @@ compile_error!(
      RUSTDOCFLAGS for documentation)"
 );
 
-pub mod disk;
 pub mod pick;
 pub mod queue;
 #[cfg(madsim)]
 pub mod run;
 
-pub use disk::Disk;
 pub use pick::{Candidate, Choice, Picked, Picker};
 pub use queue::{Completion, Label, Logged, Pattern, Queue};
 #[cfg(madsim)]

@@ -104,8 +104,7 @@ pub struct Logged {
 struct Entry {
     /// When it is due.
     deadline: u64,
-    /// Whether it does not end, due or not.
-    hung: bool,
+    ending: Ending,
     number: u64,
     slot: usize,
     /// Of a device's operation; a timer has none.
@@ -113,6 +112,17 @@ struct Entry {
     held: bool,
     /// Its place in the log, if there is one.
     logged: usize,
+}
+
+/// What an entry asks of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// It completes when it is due.
+    Plain,
+    /// It does not complete, due or not.
+    Hung,
+    /// It completes when it is due, and is no reason for a run to go on.
+    Alarm,
 }
 
 #[derive(Debug, Default)]
@@ -158,28 +168,34 @@ impl Queue {
 
     /// Enters an operation that takes `delay` microseconds.
     pub fn submit(&self, label: Label, delay: u64) -> Completion {
-        self.enter(Some(label), delay, false)
+        self.enter(Some(label), delay, Ending::Plain)
     }
 
     /// Enters an operation that does not end unless its device is revived, and not before `delay`
     /// microseconds.
     pub fn hang(&self, label: Label, delay: u64) -> Completion {
-        self.enter(Some(label), delay, true)
+        self.enter(Some(label), delay, Ending::Hung)
     }
 
     /// A timer.
     pub fn sleep(&self, delay: u64) -> Completion {
-        self.enter(None, delay, false)
+        self.enter(None, delay, Ending::Plain)
+    }
+
+    /// A timer that nobody waits for: it completes in its turn, but only while something else is
+    /// still to complete.
+    pub fn alarm(&self, delay: u64) -> Completion {
+        self.enter(None, delay, Ending::Alarm)
     }
 
     /// Lets the operations of a device end that hang now.
     pub fn revive(&self, child: u32) {
         for entry in self.inner().matching(Pattern { child: Some(child), kind: None }) {
-            entry.hung = false;
+            entry.ending = Ending::Plain;
         }
     }
 
-    fn enter(&self, label: Option<Label>, delay: u64, hung: bool) -> Completion {
+    fn enter(&self, label: Option<Label>, delay: u64, ending: Ending) -> Completion {
         let mut inner = self.inner();
         let slot = inner.free.pop().unwrap_or_else(|| {
             inner.slots.push(Slot::Free);
@@ -195,7 +211,7 @@ impl Queue {
             logged = log.len();
             log.push(Logged { label, begun, ended: None });
         }
-        inner.pending.push(Entry { deadline, hung, number, slot, label, held, logged });
+        inner.pending.push(Entry { deadline, ending, number, slot, label, held, logged });
         Completion { queue: self.clone(), slot, done: false }
     }
 
@@ -247,7 +263,12 @@ impl Queue {
     #[must_use]
     pub fn hung(&self) -> Vec<Label> {
         let inner = self.inner();
-        inner.pending.iter().filter(|entry| entry.hung).filter_map(|entry| entry.label).collect()
+        inner
+            .pending
+            .iter()
+            .filter(|entry| entry.ending == Ending::Hung)
+            .filter_map(|entry| entry.label)
+            .collect()
     }
 
     /// Completes the entry whose turn it is. `None` if there is none that can complete.
@@ -293,6 +314,10 @@ impl Inner {
                 picked
             }
         };
+        let is_timer = |e: &Entry| e.label.is_none() && e.ending != Ending::Alarm;
+        if operation.is_none() && !self.pending.iter().any(is_timer) {
+            return None;
+        }
         match (self.timer(), operation) {
             (Some((at, end)), Some((_, due))) if end <= due => Some((at, end.max(self.now))),
             (Some((at, end)), None) => Some((at, end.max(self.now))),
@@ -342,7 +367,7 @@ impl Inner {
     /// The operation of an entry, if it may complete.
     fn candidate(&self, entry: &Entry) -> Option<Candidate> {
         let Entry { deadline, number, .. } = *entry;
-        let label = entry.label.filter(|_| !entry.held && !entry.hung)?;
+        let label = entry.label.filter(|_| !entry.held && entry.ending != Ending::Hung)?;
         let is_turn = self.order.front().is_none_or(|first| *first == label.child);
         is_turn.then_some(Candidate { label, deadline, number })
     }

@@ -150,8 +150,8 @@ impl Host for Shared {
         *lock(&self.0.request)
     }
 
-    fn spared(&self, op: &ChildOp, rule: &Arc<str>) {
-        lock(&self.0.spared).push((op.child, rule.to_string()));
+    fn spared(&self, child: u32, _: u64, rule: &Arc<str>) {
+        lock(&self.0.spared).push((child, rule.to_string()));
     }
 
     fn submitted(&self, op: &ChildOp) {

@@ -2,8 +2,13 @@
 
 use super::{Budget, Electorate, Excess, Harm, Laws, Mode, harm::Reply, shape::Map};
 use crate::{draw::Keyed, host::ChildOp, rule::OpKind};
+use quorate_engine::SECTOR_BYTES;
 use rangemap::RangeSet;
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    time::Duration,
+};
 
 /// What is in doubt, and what more may be.
 #[derive(Debug)]
@@ -18,16 +23,31 @@ pub(crate) struct Guard {
     /// What operations under way will put in doubt, by child and operation: no write that ends before
     /// them puts it right.
     landing: BTreeMap<(u32, u64), Vec<Range<u64>>>,
+    /// What is in doubt at each child until whole sectors of it are written.
+    sectors: Vec<RangeSet<u64>>,
     /// What is in doubt at each child for good.
     lasting: Vec<RangeSet<u64>>,
+    /// Until when children may fail whatever they are asked.
+    out: BTreeMap<u32, Duration>,
     /// What faults have made of the answers to each request that is not over.
     requests: BTreeMap<u64, Vec<Struck>>,
     /// By rule: how often it is to strike another child.
     deflected: Vec<u64>,
 }
 
+/// Whom a fault strikes, and where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target<'a> {
+    pub(crate) child: u32,
+    /// The operation, unless it strikes by itself.
+    pub(crate) op: Option<&'a ChildOp>,
+    /// The request that the operation is for.
+    pub(crate) request: Option<u64>,
+    pub(crate) now: Duration,
+}
+
 /// An operation that will not be answered as it should.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Struck {
     child: u32,
     kind: OpKind,
@@ -65,25 +85,20 @@ impl Guard {
             map,
             doubt: vec![RangeSet::new(); children],
             landing: BTreeMap::new(),
+            sectors: vec![RangeSet::new(); children],
             lasting: vec![RangeSet::new(); children],
+            out: BTreeMap::new(),
             requests: BTreeMap::new(),
             deflected: vec![0; rules],
         })
     }
 
-    /// Decides about a fault that a rule would do to an operation of a request, and notes it if it
-    /// strikes.
-    pub(crate) fn judge(
-        &mut self,
-        op: &ChildOp,
-        request: Option<u64>,
-        rule: usize,
-        harm: &Harm,
-    ) -> Verdict {
-        if harm.is_none() || !self.electorate.members.contains(&op.child) {
+    /// Decides about a fault that a rule would do, and notes it if it strikes.
+    pub(crate) fn judge(&mut self, target: &Target<'_>, rule: usize, harm: &Harm) -> Verdict {
+        if harm.is_none() || !self.electorate.members.contains(&target.child) {
             return Verdict::Inside;
         }
-        let verdict = match self.bears(op, request, harm) {
+        let verdict = match self.bears(target, harm) {
             true => Verdict::Inside,
             false if self.mode == Mode::Observe => Verdict::Outside,
             false => {
@@ -91,25 +106,19 @@ impl Guard {
                 return Verdict::Spared;
             }
         };
-        self.note(op, request, harm);
+        self.note(target, harm);
         verdict
     }
 
     /// Decides about a fault that a rule would not do, but that another child was spared.
-    pub(crate) fn takes_over(
-        &mut self,
-        op: &ChildOp,
-        request: Option<u64>,
-        rule: usize,
-        harm: &Harm,
-    ) -> bool {
-        let child = op.child as usize;
-        let suspect = !self.doubt[child].is_empty() || !self.lasting[child].is_empty();
-        let member = self.electorate.members.contains(&op.child);
-        let takes = member && suspect && !harm.is_none() && self.bears(op, request, harm);
+    pub(crate) fn takes_over(&mut self, target: &Target<'_>, rule: usize, harm: &Harm) -> bool {
+        let takes = self.electorate.members.contains(&target.child)
+            && self.is_doubtful(target.child, &(0..u64::MAX))
+            && !harm.is_none()
+            && self.bears(target, harm);
         if takes {
             self.deflected[rule] -= 1;
-            self.note(op, request, harm);
+            self.note(target, harm);
         }
         takes
     }
@@ -122,8 +131,16 @@ impl Guard {
     /// An operation has taken place; `clean` if a range was written just as it was asked for.
     pub(crate) fn took_place(&mut self, op: &ChildOp, clean: Option<Range<u64>>) {
         let doubt = &mut self.doubt[op.child as usize];
-        if let Some(range) = clean.filter(|range| !doubt.is_empty() && !range.is_empty()) {
-            doubt.remove(range);
+        if let Some(range) = clean.filter(|range| !range.is_empty()) {
+            if !doubt.is_empty() {
+                doubt.remove(range.clone());
+            }
+            let sectors = &mut self.sectors[op.child as usize];
+            let start = range.start.next_multiple_of(SECTOR_BYTES);
+            let end = range.end / SECTOR_BYTES * SECTOR_BYTES;
+            if !sectors.is_empty() && start < end {
+                sectors.remove(start..end);
+            }
         }
         doubt.extend(self.landing.remove(&(op.child, op.ordinal)).unwrap_or_default());
     }
@@ -137,6 +154,20 @@ impl Guard {
     pub(crate) fn doubt(&mut self, child: u32, range: Range<u64>) {
         if !range.is_empty() {
             self.doubt[child as usize].insert(range);
+        }
+    }
+
+    /// A child will never be of use again.
+    pub(crate) fn condemn(&mut self, child: u32) {
+        self.out.insert(child, Duration::MAX);
+        self.doubt(child, 0..u64::MAX);
+    }
+
+    /// Nothing is wrong with a child any more but that it may not hold what it should.
+    pub(crate) fn healed(&mut self, child: u32) {
+        self.out.remove(&child);
+        for sets in [&mut self.sectors, &mut self.lasting] {
+            sets[child as usize].clear();
         }
     }
 
@@ -161,23 +192,31 @@ impl Guard {
     }
 
     /// Whether every request is still right for certain if this fault strikes.
-    fn bears(&self, op: &ChildOp, request: Option<u64>, harm: &Harm) -> bool {
+    fn bears(&self, target: &Target<'_>, harm: &Harm) -> bool {
         let laws = self.laws();
         let members = &self.electorate.members;
-        let may = |range| self.map.may(op.child, range, members, laws.tolerance());
-        let own = Struck { child: op.child, kind: op.kind, range: op.range(), reply: harm.reply };
-        let struck = request.and_then(|request| self.requests.get(&request));
-        let struck = struck.map_or(&[][..], |struck| struck);
+        let child = target.child;
+        let may = |range| self.map.may(child, range, members, laws.tolerance());
+        let range = target.op.map_or(0..0, ChildOp::range);
         // Wrong bytes that are read around a write are written back, and who cannot read around it does
         // not write at all.
-        let spreads =
-            self.electorate.padded && op.kind == OpKind::Read && own.reply != Reply::Sound;
-        !harm.fatal
-            && !spreads
-            && may(&own.range)
+        let is_read = target.op.is_some_and(|op| op.kind == OpKind::Read);
+        if harm.fatal || self.electorate.padded && is_read && harm.reply != Reply::Sound {
+            return false;
+        }
+        let struck = target.request.and_then(|request| self.requests.get(&request));
+        let struck = struck.map_or(&[][..], |struck| struck);
+        let bears_answer = |op: &ChildOp| {
+            let own = Struck { child, kind: op.kind, range: op.range(), reply: harm.reply };
+            own.reply == Reply::Sound || self.bears_answer(&laws, target.now, &own, struck, &[])
+        };
+        let everything = 0..u64::MAX;
+        let out = harm.out.map(|_| &everything);
+        let more: Vec<&Range<u64>> = harm.ranges().chain(out).collect();
+        may(&range)
             && harm.ranges().all(may)
-            && (own.reply == Reply::Sound || self.bears_answer(&laws, &own, struck, &[]))
-            && (harm.ranges().next().is_none() || self.bears_doubts(&laws, op.child, harm))
+            && target.op.is_none_or(bears_answer)
+            && (more.is_empty() || self.bears_doubts(&laws, target, harm, &more))
     }
 
     /// Whether a request can bear one operation that is struck, beside those that have been, and with
@@ -185,6 +224,7 @@ impl Guard {
     fn bears_answer(
         &self,
         laws: &Laws,
+        now: Duration,
         own: &Struck,
         struck: &[Struck],
         more: &[&Range<u64>],
@@ -193,6 +233,8 @@ impl Guard {
         for &member in &self.electorate.members {
             let of_member = struck.iter().chain([own]).filter(|other| other.child == member);
             let mut reply = of_member.map(|other| other.reply).max().unwrap_or_default();
+            let is_out = self.out.get(&member).is_some_and(|until| now < *until);
+            reply = reply.max(if is_out { Reply::Failing } else { Reply::Sound });
             let more = member == own.child && more.iter().any(|range| meets(range, &own.range));
             if own.kind == OpKind::Read && (more || self.is_doubtful(member, &own.range)) {
                 reply = Reply::Wrong;
@@ -208,29 +250,38 @@ impl Guard {
         }
     }
 
-    /// Whether every read can bear that more of a child is in doubt: those to come, and those that
+    /// Whether every request can bear that more of a child is in doubt: those to come, and those that
     /// are being answered.
-    fn bears_doubts(&self, laws: &Laws, child: u32, harm: &Harm) -> bool {
-        let more: Vec<&Range<u64>> = harm.ranges().collect();
-        let running = self.requests.values().filter(|struck| {
-            let reads = struck.iter().filter(|other| other.kind == OpKind::Read);
-            reads.into_iter().any(|read| more.iter().any(|range| meets(range, &read.range)))
-        });
+    fn bears_doubts(
+        &self,
+        laws: &Laws,
+        target: &Target<'_>,
+        harm: &Harm,
+        more: &[&Range<u64>],
+    ) -> bool {
+        let child = target.child;
+        let is_out = harm.out.is_some();
+        let reply = if is_out { Reply::Failing } else { Reply::Sound };
         let bears_running = |struck: &Vec<Struck>| {
-            let range = struck.iter().map(|other| other.range.start).min().unwrap_or(0)
-                ..struck.iter().map(|other| other.range.end).max().unwrap_or(0);
-            let own = Struck { child, kind: OpKind::Read, range, reply: Reply::Sound };
-            self.bears_answer(laws, &own, struck, &more)
+            struck.iter().all(|other| {
+                let meets = more.iter().any(|range| meets(range, &other.range));
+                let own = Struck { child, reply, ..other.clone() };
+                let concerns = is_out || other.kind == OpKind::Read && meets;
+                !concerns || self.bears_answer(laws, target.now, &own, struck, more)
+            })
         };
-        running.into_iter().all(bears_running)
-            && more.iter().all(|range| self.bears_doubt(laws, child, range))
+        let out = self.out.iter().filter(|(other, until)| **other != child && target.now < **until);
+        self.requests.values().all(bears_running)
+            && (!is_out || laws.bears_change(1 + count(out)))
+            && more.iter().all(|range| self.bears_doubt(laws, target, range))
     }
 
     /// Whether every read that touches the range can bear that a child is wrong about it.
     ///
     /// The children that one request can find wrong are those of the ranges that one window of its
     /// length meets. No window meets more than one that begins with the last byte of some range.
-    fn bears_doubt(&self, laws: &Laws, child: u32, range: &Range<u64>) -> bool {
+    fn bears_doubt(&self, laws: &Laws, target: &Target<'_>, range: &Range<u64>) -> bool {
+        let child = target.child;
         let chunk = self.map.chunk;
         let near = range.start.saturating_sub(chunk)..range.end.saturating_add(chunk);
         let others = || {
@@ -245,22 +296,31 @@ impl Guard {
             if !meets(&window, range) {
                 return true;
             }
-            let mut wrong: Vec<u32> =
-                others().filter(|(_, r)| meets(&window, r)).map(|(m, _)| m).collect();
-            wrong.dedup();
-            laws.bears_read(0, 1 + u32::try_from(wrong.len()).expect("an array has few children"))
+            let wrong = others().filter(|(_, r)| meets(&window, r)).map(|(m, _)| m);
+            let out = self.out.iter().filter(|(_, until)| target.now < **until).map(|(m, _)| *m);
+            let bad: BTreeSet<u32> = wrong.chain(out).chain([child]).collect();
+            laws.bears_read(0, count(bad.iter()))
         })
     }
 
-    fn note(&mut self, op: &ChildOp, request: Option<u64>, harm: &Harm) {
-        let child = op.child as usize;
-        if !harm.medium.is_empty() {
-            let landing = self.landing.entry((op.child, op.ordinal)).or_default();
-            landing.extend(harm.medium.iter().cloned());
+    /// Notes what befalls a child, whether it was asked about or not.
+    pub(crate) fn note(&mut self, target: &Target<'_>, harm: &Harm) {
+        let child = target.child as usize;
+        match target.op.filter(|_| !harm.medium.is_empty()) {
+            Some(op) => {
+                let landing = self.landing.entry((op.child, op.ordinal)).or_default();
+                landing.extend(harm.medium.iter().cloned());
+            }
+            None => self.doubt[child].extend(harm.medium.iter().cloned()),
         }
+        self.sectors[child].extend(harm.sectors.iter().cloned());
         self.lasting[child].extend(harm.lasting.iter().cloned());
-        if harm.reply != Reply::Sound
-            && let Some(request) = request
+        if let Some(time) = harm.out {
+            let until = self.out.entry(target.child).or_default();
+            *until = target.now.saturating_add(time).max(*until);
+        }
+        if let (Some(op), Some(request)) = (target.op, target.request)
+            && harm.reply != Reply::Sound
         {
             let ChildOp { child, kind, .. } = *op;
             let struck = Struck { child, kind, range: op.range(), reply: harm.reply };
@@ -274,18 +334,19 @@ impl Guard {
 
     /// What is in doubt of a range.
     fn doubts(&self, child: u32, range: &Range<u64>) -> impl Iterator<Item = Range<u64>> {
-        let in_doubt = |sets: &[RangeSet<u64>]| {
-            let set = &sets[child as usize];
-            let found: Vec<_> = match range.is_empty() {
-                true => Vec::new(),
-                false => set.overlapping(range).cloned().collect(),
-            };
-            found
-        };
         let landing = self.landing.range((child, 0)..=(child, u64::MAX)).flat_map(|(_, r)| r);
-        let landing = landing.filter(|other| meets(other, range)).cloned();
-        in_doubt(&self.doubt).into_iter().chain(in_doubt(&self.lasting)).chain(landing)
+        let mut found: Vec<_> = landing.filter(|other| meets(other, range)).cloned().collect();
+        for sets in [&self.doubt, &self.sectors, &self.lasting] {
+            if !range.is_empty() {
+                found.extend(sets[child as usize].overlapping(range).cloned());
+            }
+        }
+        found.into_iter()
     }
+}
+
+fn count<T>(of: impl Iterator<Item = T>) -> u32 {
+    u32::try_from(of.count()).expect("an array has few children")
 }
 
 fn meets(one: &Range<u64>, other: &Range<u64>) -> bool {

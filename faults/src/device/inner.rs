@@ -2,20 +2,21 @@
 
 use super::{
     Inner,
-    landing::{invert, landings, pieces},
+    landing::{distort, landings, pieces},
 };
 use crate::{
     alteration::Alteration,
-    effect::Effect,
+    effect::{Effect, Status},
     host::{ChildOp, Reply},
-    medium::{Piece, paste, to_u64, to_usize},
+    inject::Decision,
+    medium::{Manner, Piece, paste, to_u64, to_usize},
     rule::OpKind,
+    seen::Seen,
 };
 use bytes::Bytes;
 use quorate_engine::{Extent, Flags, Prealloc, Result};
 use std::{
     future::{self, Future},
-    iter,
     ops::Range,
     sync::atomic::Ordering,
 };
@@ -49,24 +50,31 @@ impl Inner {
             origin: self.host.origin(kind),
         };
         self.host.submitted(&op);
-        if let Some(effect) = self.frozen_effect() {
+        if let Some(effect) = self.troubles.effect(kind, || self.host.now()) {
+            if !effect.is_clean() {
+                self.plan.failed(&op, self.host.request(), self.host.now());
+            }
             return (op, effect);
         }
-        // Asked before the rules count, so that a match is sure to have another place. Where that
-        // takes a real device time, operations may be counted in another order.
-        let length = match self.plan.asks_length(self.child, kind) {
-            // A device that cannot tell its length has no other place to offer.
-            true => self.medium.store().length().await.unwrap_or(0),
-            false => 0,
-        };
-        let decision = self.plan.decide(&op, self.host.request(), length, || self.host.now());
-        for firing in &decision.firings {
+        self.take_off(&op);
+        // Looked at before the rules count, so that a match is sure to have what it is about. Where
+        // that takes a real device time, operations may be counted in another order.
+        let needs = self.plan.needs(self.child, kind);
+        let seen = if needs.any() { self.look(needs).await } else { Seen::default() };
+        let request = self.host.request();
+        let decision = self.plan.decide(&op, request, &seen, || self.host.now());
+        let Decision { mut effect, firings, spared } = decision;
+        for firing in &firings {
             self.host.fired(&op, firing);
         }
-        for rule in &decision.spared {
-            self.host.spared(&op, rule);
+        for rule in &spared {
+            self.host.spared(op.child, op.ordinal, rule);
         }
-        (op, decision.effect)
+        effect.life = self.troubles.life();
+        if let Err(errno) = self.strike_down(&effect.alterations).await {
+            effect.status.get_or_insert(Status::Error(errno));
+        }
+        (op, effect)
     }
 
     pub(super) async fn length(&self) -> Result<u64> {
@@ -93,8 +101,10 @@ impl Inner {
             None => self.medium.store().block_status(offset, bytes).await,
         };
         for alteration in &effect.alterations {
-            if let (Alteration::Kind(kind), Ok(extent)) = (alteration, &mut reply) {
-                extent.kind = *kind;
+            match (alteration, &mut reply) {
+                (Alteration::Kind(kind), Ok(extent)) => extent.kind = *kind,
+                (Alteration::Extent { bytes }, Ok(extent)) => extent.bytes = *bytes,
+                _ => {}
             }
         }
         self.host.replied(&op, &Reply::Status(&reply));
@@ -102,12 +112,14 @@ impl Inner {
     }
 
     pub(super) async fn flush(&self) -> Result<()> {
+        let mark = self.medium.mark();
+        let earlier = self.troubles.take_deferred();
         let (op, effect) = self.submit(Asked::plain(OpKind::Flush, 0, 0)).await;
         let is_applied = effect.applied.is_none();
         let reply = self.apply(&op, &effect, async {
-            if is_applied { self.medium.store().flush().await } else { Ok(()) }
+            if is_applied { self.medium.flush(mark).await } else { Ok(()) }
         });
-        let reply = reply.await;
+        let reply = reply.await.and(earlier.map_or(Ok(()), Err));
         self.host.replied(&op, &Reply::Done(&reply));
         reply
     }
@@ -116,8 +128,11 @@ impl Inner {
         let (op, effect) = self.submit(Asked::plain(OpKind::Read, offset, to_u64(bytes))).await;
         let reply = match self.apply(&op, &effect, future::ready(Ok(()))).await {
             Err(errno) => Err(errno),
-            Ok(()) if effect.alterations.is_empty() => self.medium.read(offset, bytes).await,
-            Ok(()) => self.read_altered(&op, &effect).await,
+            Ok(()) => match self.medium.error(&op.range()) {
+                Some(errno) => Err(errno),
+                None if effect.alterations.is_empty() => self.medium.read(offset, bytes).await,
+                None => self.read_altered(&op, &effect).await,
+            },
         };
         self.host.replied(&op, &Reply::Data(&reply));
         reply
@@ -128,7 +143,6 @@ impl Inner {
         let mut bytes_max = data.len();
         for alteration in &effect.alterations {
             match alteration {
-                Alteration::Flip(flips) => invert(&mut data, op.offset, flips),
                 Alteration::Misdirect { range, to } => {
                     let bytes = to_usize(range.end - range.start);
                     let other = self.medium.read(*to, bytes).await?;
@@ -138,12 +152,12 @@ impl Inner {
                     let old = self.medium.read_back(range, *versions).await?;
                     paste(&mut data, op.offset, range.start, &old);
                 }
-                Alteration::Zero { range } => {
-                    let zeroes = vec![0; to_usize(range.end - range.start)];
-                    paste(&mut data, op.offset, range.start, &zeroes);
+                Alteration::Fill { range, byte } => {
+                    let bytes = vec![*byte; to_usize(range.end - range.start)];
+                    paste(&mut data, op.offset, range.start, &bytes);
                 }
                 Alteration::Short { bytes } => bytes_max = bytes_max.min(to_usize(*bytes)),
-                Alteration::Rot { .. } | Alteration::Length { .. } | Alteration::Kind(_) => {}
+                _ => distort(&mut data, op.offset, alteration),
             }
         }
         data.truncate(bytes_max);
@@ -156,8 +170,8 @@ impl Inner {
         let (op, effect) = self.submit(asked).await;
         let reply = self.apply(&op, &effect, async {
             match effect.is_clean() {
-                true => self.medium.write(iter::once(Piece { offset, data }), flags).await,
-                false => self.medium.write(pieces(&op, &data, &effect), flags).await,
+                true => self.medium.write([Piece { offset, data }], manner(&op, &effect)).await,
+                false => self.medium.write(pieces(&op, &data, &effect), manner(&op, &effect)).await,
             }
         });
         let reply = reply.await;
@@ -170,7 +184,7 @@ impl Inner {
         let (op, effect) = self.submit(asked).await;
         let reply = self.apply(&op, &effect, async {
             let ranges = landings(&op, &effect).into_iter().map(|landing| landing.to()).collect();
-            self.medium.write_zeroes(ranges, flags).await
+            self.medium.write_zeroes(ranges, manner(&op, &effect)).await
         });
         let reply = reply.await;
         self.host.replied(&op, &Reply::Done(&reply));
@@ -180,8 +194,14 @@ impl Inner {
     pub(super) async fn discard(&self, offset: u64, bytes: u64) -> Result<()> {
         let (op, effect) = self.submit(Asked::plain(OpKind::Discard, offset, bytes)).await;
         let reply = self.apply(&op, &effect, async {
-            let ranges = landings(&op, &effect).into_iter().map(|landing| landing.to()).collect();
-            self.medium.discard(ranges).await
+            let mut ranges: Vec<Range<u64>> =
+                landings(&op, &effect).into_iter().map(|landing| landing.to()).collect();
+            let widened = effect.alterations.iter().filter_map(|alteration| match alteration {
+                Alteration::Widen(range) => Some(range.clone()),
+                _ => None,
+            });
+            ranges.extend(widened);
+            self.medium.discard(ranges, manner(&op, &effect)).await
         });
         let reply = reply.await;
         self.host.replied(&op, &Reply::Done(&reply));
@@ -193,7 +213,7 @@ impl Inner {
         let is_applied = effect.applied.is_none();
         let reply = self.apply(&op, &effect, async {
             match is_applied {
-                true => self.medium.store().truncate(bytes, prealloc).await,
+                true => self.medium.truncate(bytes, prealloc).await,
                 false => Ok(()),
             }
         });
@@ -211,9 +231,11 @@ impl Inner {
     }
 
     pub(super) async fn close(&self) -> Result<()> {
+        let deferred = self.troubles.take_deferred();
         let (op, effect) = self.submit(Asked::plain(OpKind::Close, 0, 0)).await;
         // A device is closed whatever it answers, unless it never does.
         let reply = self.apply(&op, &effect, self.medium.store().close()).await;
+        let reply = reply.and(deferred.map_or(Ok(()), Err));
         self.host.replied(&op, &Reply::Done(&reply));
         reply
     }
@@ -225,28 +247,30 @@ impl Inner {
         effect: &Effect,
         change: impl Future<Output = Result<()>>,
     ) -> Result<()> {
-        let done = if effect.is_endless() {
-            let done = change.await;
-            self.rot(effect);
+        if !effect.is_endless() {
             self.host.complete(op, effect.delay()).await;
-            done
-        } else {
-            self.host.complete(op, effect.delay()).await;
-            let done = change.await;
-            self.rot(effect);
-            done
-        };
+        }
+        if let Some(errno) = self.troubles.cut_off(effect.life) {
+            self.plan.failed(op, self.host.request(), self.host.now());
+            self.plan.took_place(op, None);
+            return Err(errno);
+        }
+        let done = change.await;
+        let settled = self.settle(&effect.alterations).await;
         let is_write = matches!(op.kind, OpKind::Write | OpKind::WriteZeroes);
         let is_clean = is_write && done.is_ok() && effect.is_clean();
         self.plan.took_place(op, is_clean.then(|| op.range()));
-        effect.error().map_or(done, Err)
-    }
-
-    fn rot(&self, effect: &Effect) {
-        for alteration in &effect.alterations {
-            if let Alteration::Rot { flips, heal } = alteration {
-                self.medium.rot(flips, *heal);
-            }
+        if self.medium.keeps_cache() {
+            self.troubles.end(op.ordinal);
         }
+        if effect.is_endless() {
+            self.host.complete(op, effect.delay()).await;
+        }
+        effect.error().map_or(done.and(settled), Err)
     }
+}
+
+fn manner(op: &ChildOp, effect: &Effect) -> Manner {
+    let is_volatile = effect.alterations.contains(&Alteration::Volatile);
+    Manner { write: op.ordinal, flags: op.flags, is_volatile }
 }

@@ -3,6 +3,7 @@
 use crate::{
     alteration::{Alteration, Flip},
     effect::Effect,
+    fault::Level,
     host::ChildOp,
     medium::{Piece, to_usize},
 };
@@ -51,9 +52,7 @@ pub(super) fn landings(op: &ChildOp, effect: &Effect) -> Vec<Landing> {
 pub(super) fn pieces(op: &ChildOp, data: &Bytes, effect: &Effect) -> Vec<Piece> {
     let mut altered = data.to_vec();
     for alteration in &effect.alterations {
-        if let Alteration::Flip(flips) = alteration {
-            invert(&mut altered, op.offset, flips);
-        }
+        distort(&mut altered, op.offset, alteration);
     }
     let altered = Bytes::from(altered);
     let piece = |Landing { from, at }: Landing| {
@@ -63,8 +62,19 @@ pub(super) fn pieces(op: &ChildOp, data: &Bytes, effect: &Effect) -> Vec<Piece> 
     landings(op, effect).into_iter().map(piece).collect()
 }
 
-pub(super) fn invert(data: &mut [u8], offset: u64, flips: &[Flip]) {
-    for flip in flips {
-        data[to_usize(flip.at - offset)] ^= flip.mask;
+/// Inverts or forces bits of data on their way.
+pub(super) fn distort(data: &mut [u8], offset: u64, alteration: &Alteration) {
+    let place = |bit: &Flip| to_usize(bit.at - offset);
+    match alteration {
+        Alteration::Flip(flips) => {
+            flips.iter().for_each(|flip| data[place(flip)] ^= flip.mask);
+        }
+        Alteration::Force { bits, level: Level::High } => {
+            bits.iter().for_each(|bit| data[place(bit)] |= bit.mask);
+        }
+        Alteration::Force { bits, level: Level::Low } => {
+            bits.iter().for_each(|bit| data[place(bit)] &= !bit.mask);
+        }
+        _ => {}
     }
 }

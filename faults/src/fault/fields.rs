@@ -4,12 +4,15 @@
 //! what is wrong inside it. A flat struct keeps them; which key belongs to which kind is checked
 //! here.
 
+mod write;
+
 use super::{
-    Amount, Applied, Damage, Delaying, Dist, Fault, Heal, Stability, Target,
-    words::{AppliedText, KeepText, Then},
+    Amount, Applied, Crash, CrashFields, Damage, Delaying, Dirty, Dist, Earlier, Fault, Heal, Keep,
+    Kept, Level, Rest, Shows, Stability, Stuck, Target, Torn,
+    words::{AppliedText, Then},
 };
 use crate::{
-    alteration::Flip,
+    alteration::{Flip, Run},
     text::{SectorShift, Size, Text},
 };
 use quorate_engine::Errno;
@@ -73,57 +76,120 @@ fields! {
     bytes: Size,
     sectors: u64,
     flips: Vec<Flip>,
+    wire: Vec<Flip>,
     at: u64,
+    radius: u64,
     stability: Stability,
+    level: Level,
     heal: Heal,
-    keep: KeepText,
+    keep: Kept,
+    torn: Torn,
+    rest: Rest,
+    reorder: bool,
+    runs: Vec<Run>,
+    down: Text<Duration>,
     unit: Size,
     then: Text<Then>,
+    shows: Shows,
     by: SectorShift,
     to: u64,
+    lag: u64,
     versions: u64,
+    write: u64,
+    fill: u8,
+    dirty: Dirty,
 }
 
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Word {
+pub(super) enum Word {
     Status,
     Delay,
     Hang,
     Corrupt,
     Rot,
+    Stuck,
+    Unreadable,
     Lost,
     Torn,
     Misdirect,
+    Replay,
     Short,
     Stale,
     #[default]
     Zero,
+    Flush,
+    Crash,
+    Rollback,
     Unsupported,
+    ReadOnly,
+    Widen,
     Length,
     FalseZero,
     FalseData,
+    Extent,
 }
 
 impl Word {
+    /// That of a fault.
+    pub(super) fn of(fault: &Fault) -> Self {
+        match fault {
+            Fault::Status { .. } => Self::Status,
+            Fault::Delay(_) => Self::Delay,
+            Fault::Hang { .. } => Self::Hang,
+            Fault::Corrupt { .. } => Self::Corrupt,
+            Fault::Rot { .. } => Self::Rot,
+            Fault::Stuck { .. } => Self::Stuck,
+            Fault::Unreadable { .. } => Self::Unreadable,
+            Fault::Lost { .. } => Self::Lost,
+            Fault::Torn { .. } => Self::Torn,
+            Fault::Misdirect { .. } => Self::Misdirect,
+            Fault::Replay(_) => Self::Replay,
+            Fault::Short { .. } => Self::Short,
+            Fault::Stale { .. } => Self::Stale,
+            Fault::Zero { .. } => Self::Zero,
+            Fault::Flush { .. } => Self::Flush,
+            Fault::Crash(_) => Self::Crash,
+            Fault::Rollback(_) => Self::Rollback,
+            Fault::Unsupported => Self::Unsupported,
+            Fault::ReadOnly => Self::ReadOnly,
+            Fault::Widen { .. } => Self::Widen,
+            Fault::Length { .. } => Self::Length,
+            Fault::FalseZero => Self::FalseZero,
+            Fault::FalseData => Self::FalseData,
+            Fault::Extent { .. } => Self::Extent,
+        }
+    }
+
     /// The word itself and the keys that go with it.
-    fn row(self) -> (&'static str, &'static [&'static str]) {
+    pub(super) fn row(self) -> (&'static str, &'static [&'static str]) {
         match self {
             Self::Status => ("status", &["errno", "applied"]),
             Self::Delay => ("delay", &["dist", "min", "max", "mean"]),
             Self::Hang => ("hang", &["applied"]),
             Self::Corrupt => ("corrupt", &["bits", "bytes", "sectors", "flips", "at", "stability"]),
             Self::Rot => ("rot", &["bits", "bytes", "sectors", "flips", "at", "heal"]),
-            Self::Lost => ("lost", &[]),
-            Self::Torn => ("torn", &["keep", "unit", "then"]),
-            Self::Misdirect => ("misdirect", &["by", "to"]),
+            Self::Stuck => ("stuck", &["bits", "flips", "wire", "level"]),
+            Self::Unreadable => ("unreadable", &["sectors", "at", "radius", "errno", "heal"]),
+            Self::Lost => ("lost", &["shows"]),
+            Self::Torn => ("torn", &["keep", "unit", "then", "rest"]),
+            Self::Misdirect => ("misdirect", &["by", "to", "heal"]),
+            Self::Replay => ("replay", &["lag", "write"]),
             Self::Short => ("short", &["bytes"]),
-            Self::Stale => ("stale", &["versions"]),
-            Self::Zero => ("zero", &[]),
+            Self::Stale => ("stale", &["versions", "heal"]),
+            Self::Zero => ("zero", &["fill", "heal"]),
+            Self::Flush => ("flush", &["errno", "dirty", "keep"]),
+            Self::Crash => {
+                ("crash", &["keep", "torn", "rest", "reorder", "runs", "flips", "down", "errno"])
+            }
+            Self::Rollback => ("rollback", &["versions", "write"]),
             Self::Unsupported => ("unsupported", &[]),
+            Self::ReadOnly => ("read-only", &[]),
+            Self::Widen => ("widen", &["unit"]),
             Self::Length => ("length", &["bytes"]),
             Self::FalseZero => ("false-zero", &[]),
             Self::FalseData => ("false-data", &[]),
+            Self::Extent => ("extent", &["bytes"]),
         }
     }
 }
@@ -137,59 +203,142 @@ impl TryFrom<Fields> for Fault {
             return Err(FaultError::Foreign { fault, key, takes: listed(keys) });
         }
         let missing = |wants| FaultError::Missing { fault, wants };
-        let delaying = fields.delaying();
-        let applied = fields.applied.map_or(Applied::None, |text| text.0);
-        let bytes = fields.bytes.map(|size| size.0);
-        let damage = || {
-            let amounts = [
-                fields.bits.map(Amount::Bits),
-                bytes.map(Amount::Bytes),
-                fields.sectors.map(Amount::Sectors),
-                fields.flips.clone().map(Amount::Flips),
-            ];
-            let mut given = amounts.into_iter().flatten();
-            match (given.next(), given.next()) {
-                (Some(Amount::Flips(_)), _) if fields.at.is_some() => {
-                    Err(missing("no `at` beside `flips`, which says where"))
-                }
-                (Some(amount), None) => Ok(Damage { amount, at: fields.at }),
-                _ => Err(missing("exactly one of `bits`, `bytes`, `sectors` and `flips`")),
-            }
-        };
+        let bytes = || fields.bytes.map(|size| size.0).ok_or(missing("`bytes`"));
+        let errno = fields.errno.map(|errno| errno.0);
+        let heal = fields.heal.unwrap_or_default();
+        let applied = || fields.applied.clone().map_or(Applied::None, |text| text.0);
         Ok(match fields.fault {
             Word::Status => {
-                let errno = fields.errno.ok_or(missing("`errno`, a name such as \"EIO\""))?;
-                Self::Status { errno: errno.0, applied }
+                let errno = errno.ok_or(missing("`errno`, a name such as \"EIO\""))?;
+                Self::Status { errno, applied: applied() }
             }
-            Word::Delay => Self::Delay(delaying?),
-            Word::Hang => Self::Hang { applied },
+            Word::Delay => Self::Delay(fields.delaying()?),
+            Word::Hang => Self::Hang { applied: applied() },
             Word::Corrupt => {
-                Self::Corrupt { damage: damage()?, stability: fields.stability.unwrap_or_default() }
+                let stability = fields.stability.unwrap_or_default();
+                Self::Corrupt { damage: fields.damage()?, stability }
             }
-            Word::Rot => Self::Rot { damage: damage()?, heal: fields.heal.unwrap_or_default() },
-            Word::Lost => Self::Lost,
+            Word::Rot => Self::Rot { damage: fields.damage()?, heal },
+            Word::Stuck => {
+                let stuck = match (fields.bits, &fields.flips, &fields.wire) {
+                    (Some(bits), None, None) => Stuck::Bits(bits),
+                    (None, Some(flips), None) => Stuck::Flips(flips.clone()),
+                    (None, None, Some(wire)) => Stuck::Wire(wire.clone()),
+                    _ => return Err(missing("exactly one of `bits`, `flips` and `wire`")),
+                };
+                Self::Stuck { stuck, level: fields.level.unwrap_or_default() }
+            }
+            Word::Unreadable => Self::Unreadable {
+                sectors: fields.sectors.unwrap_or(1),
+                at: fields.at,
+                radius: fields.radius.unwrap_or(0),
+                errno: errno.unwrap_or(Errno::EIO),
+                heal,
+            },
+            Word::Lost => Self::Lost { shows: fields.shows.unwrap_or_default() },
             Word::Torn => Self::Torn {
-                keep: fields.keep.ok_or(missing("`keep`, such as { prefix = 1 }"))?.into(),
+                keep: fields.part()?.ok_or(missing("`keep`, such as { prefix = 1 }"))?,
                 unit: fields.unit.map_or(UNIT_BYTES, |size| size.0),
                 then: fields.then.and_then(|text| text.0.0),
+                rest: fields.rest.unwrap_or_default(),
             },
-            Word::Misdirect => Self::Misdirect(match (fields.by, fields.to) {
-                (Some(by), None) => Target::By(by),
-                (None, Some(to)) => Target::To(to),
-                _ => return Err(missing("exactly one of `by` and `to`, in sectors")),
+            Word::Misdirect => Self::Misdirect {
+                target: match (fields.by, fields.to) {
+                    (Some(by), None) => Target::By(by),
+                    (None, Some(to)) => Target::To(to),
+                    _ => return Err(missing("exactly one of `by` and `to`, in sectors")),
+                },
+                heal: fields.heal,
+            },
+            Word::Replay => Self::Replay(match (fields.lag, fields.write) {
+                (lag, None) => Earlier::Back(lag.unwrap_or(1)),
+                (None, Some(write)) => Earlier::Write(write),
+                _ => return Err(missing("at most one of `lag` and `write`")),
             }),
-            Word::Short => Self::Short { bytes: bytes.ok_or(missing("`bytes`"))? },
-            Word::Stale => Self::Stale { versions: fields.versions.unwrap_or(1) },
-            Word::Zero => Self::Zero,
+            Word::Short => Self::Short { bytes: bytes()? },
+            Word::Stale => {
+                Self::Stale { versions: fields.versions.unwrap_or(1), heal: fields.heal }
+            }
+            Word::Zero => Self::Zero { fill: fields.fill.unwrap_or(0), heal: fields.heal },
+            Word::Flush => fields.flush()?,
+            Word::Crash => Self::Crash(fields.crash()?),
+            Word::Rollback => Self::Rollback(match (fields.versions, fields.write) {
+                (Some(versions), None) => Earlier::Back(versions),
+                (None, Some(write)) => Earlier::Write(write),
+                _ => return Err(missing("exactly one of `versions` and `write`")),
+            }),
             Word::Unsupported => Self::Unsupported,
-            Word::Length => Self::Length { bytes: bytes.ok_or(missing("`bytes`"))? },
+            Word::ReadOnly => Self::ReadOnly,
+            Word::Widen => {
+                Self::Widen { unit: fields.unit.ok_or(missing("`unit`, such as \"4KiB\""))?.0 }
+            }
+            Word::Length => Self::Length { bytes: bytes()? },
             Word::FalseZero => Self::FalseZero,
             Word::FalseData => Self::FalseData,
+            Word::Extent => Self::Extent { bytes: bytes()? },
         })
     }
 }
 
 impl Fields {
+    fn missing<T>(&self, wants: &'static str) -> Result<T, FaultError> {
+        Err(FaultError::Missing { fault: self.fault.row().0, wants })
+    }
+
+    fn damage(&self) -> Result<Damage, FaultError> {
+        let amounts = [
+            self.bits.map(Amount::Bits),
+            self.bytes.map(|bytes| Amount::Bytes(bytes.0)),
+            self.sectors.map(Amount::Sectors),
+            self.flips.clone().map(Amount::Flips),
+        ];
+        let mut given = amounts.into_iter().flatten();
+        match (given.next(), given.next()) {
+            (Some(Amount::Flips(_)), _) if self.at.is_some() => {
+                self.missing("no `at` beside `flips`, which says where")
+            }
+            (Some(amount), None) => Ok(Damage { amount, at: self.at }),
+            _ => self.missing("exactly one of `bits`, `bytes`, `sectors` and `flips`"),
+        }
+    }
+
+    /// What is kept, where only a part can be.
+    fn part(&self) -> Result<Option<Keep>, FaultError> {
+        match self.keep.clone() {
+            None => Ok(None),
+            Some(Kept::Part(keep)) => Ok(Some(keep)),
+            Some(_) => self.missing("a table for `keep`, such as { prefix = 1 }"),
+        }
+    }
+
+    fn flush(&self) -> Result<Fault, FaultError> {
+        let errno = self.errno.map(|errno| errno.0);
+        let Some(dirty) = self.dirty else {
+            return self.missing("`dirty`, what becomes of the writes, such as \"mark-clean\"");
+        };
+        match (dirty, errno) {
+            (Dirty::Lie, Some(_)) => self.missing("no `errno` with dirty \"lie\""),
+            (Dirty::Lie, None) | (_, Some(_)) => {
+                Ok(Fault::Flush { dirty, errno, keep: self.part()? })
+            }
+            (_, None) => self.missing("`errno`, a name such as \"EIO\""),
+        }
+    }
+
+    fn crash(&self) -> Result<Crash, FaultError> {
+        let fields = CrashFields {
+            keep: self.keep.clone(),
+            torn: self.torn.clone(),
+            rest: self.rest,
+            reorder: self.reorder,
+            runs: self.runs.clone(),
+            flips: self.flips.clone(),
+            down: self.down.map(|time| time.0),
+            errno: self.errno.map(|errno| errno.0),
+        };
+        Crash::try_from(fields).or_else(|wants| self.missing(wants))
+    }
+
     fn delaying(&self) -> Result<Delaying, FaultError> {
         let [min, max, mean] = [&self.min, &self.max, &self.mean].map(|time| time.map(|t| t.0));
         let missing = |wants| FaultError::Missing { fault: "delay", wants };
@@ -207,63 +356,6 @@ impl Fields {
                 Ok(Delaying::Exp { min: min.unwrap_or_default(), mean, max })
             }
             (Dist::Exp, ..) => Err(missing("`mean` with dist \"exp\"")),
-        }
-    }
-
-    fn of(fault: Word) -> Self {
-        Self { fault, ..Self::default() }
-    }
-
-    fn with_damage(self, damage: &Damage) -> Self {
-        let with = Self { at: damage.at, ..self };
-        match &damage.amount {
-            Amount::Bits(bits) => Self { bits: Some(*bits), ..with },
-            Amount::Bytes(bytes) => Self { bytes: Some(Size(*bytes)), ..with },
-            Amount::Sectors(sectors) => Self { sectors: Some(*sectors), ..with },
-            Amount::Flips(flips) => Self { flips: Some(flips.clone()), ..with },
-        }
-    }
-}
-
-impl From<&Fault> for Fields {
-    fn from(fault: &Fault) -> Self {
-        let applied =
-            |applied: &Applied| (*applied != Applied::None).then(|| AppliedText(applied.clone()));
-        match fault {
-            Fault::Status { errno, applied: part } => {
-                Self { errno: Some(Text(*errno)), applied: applied(part), ..Self::of(Word::Status) }
-            }
-            Fault::Delay(delaying) => {
-                let (dist, [min, max, mean]) = delaying.fields();
-                Self { dist: Some(dist), min, max, mean, ..Self::of(Word::Delay) }
-            }
-            Fault::Hang { applied: part } => {
-                Self { applied: applied(part), ..Self::of(Word::Hang) }
-            }
-            Fault::Corrupt { damage, stability } => {
-                Self { stability: Some(*stability), ..Self::of(Word::Corrupt) }.with_damage(damage)
-            }
-            Fault::Rot { damage, heal } => {
-                Self { heal: Some(*heal), ..Self::of(Word::Rot) }.with_damage(damage)
-            }
-            Fault::Lost => Self::of(Word::Lost),
-            Fault::Torn { keep, unit, then } => Self {
-                keep: Some(keep.clone().into()),
-                unit: Some(Size(*unit)),
-                then: Some(Text(Then(*then))),
-                ..Self::of(Word::Torn)
-            },
-            Fault::Misdirect(Target::By(by)) => Self { by: Some(*by), ..Self::of(Word::Misdirect) },
-            Fault::Misdirect(Target::To(to)) => Self { to: Some(*to), ..Self::of(Word::Misdirect) },
-            Fault::Short { bytes } => Self { bytes: Some(Size(*bytes)), ..Self::of(Word::Short) },
-            Fault::Stale { versions } => {
-                Self { versions: Some(*versions), ..Self::of(Word::Stale) }
-            }
-            Fault::Zero => Self::of(Word::Zero),
-            Fault::Unsupported => Self::of(Word::Unsupported),
-            Fault::Length { bytes } => Self { bytes: Some(Size(*bytes)), ..Self::of(Word::Length) },
-            Fault::FalseZero => Self::of(Word::FalseZero),
-            Fault::FalseData => Self::of(Word::FalseData),
         }
     }
 }

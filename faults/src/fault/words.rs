@@ -1,6 +1,6 @@
 //! The values of a fault's keys that are written as words or small tables.
 
-use super::{Applied, Keep};
+use super::{Applied, Keep, Kept, Torn};
 use crate::text::{Text, Textual};
 use quorate_engine::Errno;
 use serde::{
@@ -10,6 +10,7 @@ use serde::{
 use std::fmt;
 
 /// What a torn write answers.
+#[derive(Clone, Copy)]
 pub(super) struct Then(pub(super) Option<Errno>);
 
 impl Textual for Then {
@@ -89,6 +90,7 @@ impl Textual for Subset {
     }
 }
 
+#[derive(Clone)]
 pub(super) struct AppliedText(pub(super) Applied);
 
 impl Serialize for AppliedText {
@@ -127,5 +129,86 @@ impl<'de> de::Visitor<'de> for AppliedVisitor {
     fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Applied, A::Error> {
         let keep = KeepText::deserialize(MapAccessDeserializer::new(map))?;
         Ok(Applied::Part(keep.into()))
+    }
+}
+
+impl Serialize for Kept {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::None => to.serialize_str("none"),
+            Self::All => to.serialize_str("all"),
+            Self::Prefix => to.serialize_str("prefix"),
+            Self::Part(Keep::Drawn) => to.serialize_str("subset"),
+            Self::Part(keep) => KeepText::from(keep.clone()).serialize(to),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Kept {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(KeptVisitor)
+    }
+}
+
+struct KeptVisitor;
+
+impl<'de> de::Visitor<'de> for KeptVisitor {
+    type Value = Kept;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "a table of `prefix`, `suffix` or `subset`, or for a crash \"none\", \"all\", \
+             \"prefix\" or \"subset\"",
+        )
+    }
+
+    fn visit_str<E: de::Error>(self, word: &str) -> Result<Kept, E> {
+        match word {
+            "none" => Ok(Kept::None),
+            "all" => Ok(Kept::All),
+            "prefix" => Ok(Kept::Prefix),
+            "subset" => Ok(Kept::Part(Keep::Drawn)),
+            _ => Err(E::invalid_value(de::Unexpected::Str(word), &self)),
+        }
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Kept, A::Error> {
+        let keep = KeepText::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Kept::Part(keep.into()))
+    }
+}
+
+impl Serialize for Torn {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Whole => to.serialize_bool(false),
+            Self::Part(Keep::Drawn) => to.serialize_bool(true),
+            Self::Part(keep) => KeepText::from(keep.clone()).serialize(to),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Torn {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(TornVisitor)
+    }
+}
+
+struct TornVisitor;
+
+impl<'de> de::Visitor<'de> for TornVisitor {
+    type Value = Torn;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("true, false, or a table of `prefix`, `suffix` or `subset`")
+    }
+
+    fn visit_bool<E: de::Error>(self, torn: bool) -> Result<Torn, E> {
+        Ok(if torn { Torn::Part(Keep::Drawn) } else { Torn::Whole })
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Torn, A::Error> {
+        let keep = KeepText::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Torn::Part(keep.into()))
     }
 }

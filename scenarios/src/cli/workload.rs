@@ -87,8 +87,10 @@ fn step(action: &Action) -> String {
         Action::Corrupt { child, offset, bytes, fill } => {
             format!("corrupt c{child} {} with {fill:#04x}", range(*offset, *bytes))
         }
-        Action::CutPower { children: None } => "cut the power".into(),
-        Action::CutPower { children: Some(disks) } => format!("cut the power of {}", names(disks)),
+        Action::CutPower { children: None, .. } => "cut the power".into(),
+        Action::CutPower { children: Some(disks), .. } => {
+            format!("cut the power of {}", names(disks))
+        }
         Action::Join(None) => "join".into(),
         Action::Join(Some(time)) => format!("join for {time}"),
         Action::Heal { children: None } => "heal".into(),

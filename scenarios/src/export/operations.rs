@@ -18,15 +18,28 @@ pub(super) struct Operations<'a> {
     recording: &'a Recording,
     /// By disk, in their order.
     by_child: Vec<Vec<ChildOp>>,
-    /// By the name of the rule, in order: the disk and the number of its operation, and the firing.
-    firings: BTreeMap<&'a str, Vec<(u32, u64, &'a Firing)>>,
+    /// By the name of the rule, in order: the disk and the number of its operation, the time and the
+    /// firing.
+    firings: BTreeMap<&'a str, Vec<(u32, u64, u64, &'a Firing)>>,
+    /// How many entries there are before the answer to each operation, by disk and number.
+    ends: BTreeMap<(u32, u64), usize>,
+}
+
+/// What a rule struck.
+pub(super) struct Struck<'a, 'b> {
+    pub(super) child: u32,
+    pub(super) at: Duration,
+    /// The operation, unless the rule struck by itself.
+    pub(super) op: Option<&'b ChildOp>,
+    pub(super) firing: &'a Firing,
 }
 
 impl<'a> Operations<'a> {
     pub(super) fn of(scenario: &'a Scenario, recording: &'a Recording) -> Self {
         let mut by_child = vec![Vec::new(); scenario.disks() as usize];
         let mut firings: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-        for entry in &recording.entries {
+        let mut ends = BTreeMap::new();
+        for (number, entry) in recording.entries.iter().enumerate() {
             match &entry.what {
                 What::Submit(call) => by_child[call.child as usize].push(ChildOp {
                     child: call.child,
@@ -39,18 +52,32 @@ impl<'a> Operations<'a> {
                     origin: call.origin,
                 }),
                 What::Injected { child, ordinal, firing } => {
-                    firings.entry(&firing.rule).or_default().push((*child, *ordinal, &**firing));
+                    let struck = (*child, *ordinal, entry.at, &**firing);
+                    firings.entry(&firing.rule).or_default().push(struck);
+                }
+                What::Reply { child, ordinal, .. } => {
+                    ends.insert((*child, *ordinal), number);
                 }
                 _ => {}
             }
         }
-        Self { scenario, recording, by_child, firings }
+        Self { scenario, recording, by_child, firings, ends }
     }
 
-    /// The operations that the rule of this name struck, each with its effect.
-    pub(super) fn struck_by(&self, rule: &str) -> impl Iterator<Item = (&ChildOp, &'a Firing)> {
+    /// What the rule of this name struck, each with its effect.
+    pub(super) fn struck_by(&self, rule: &str) -> impl Iterator<Item = Struck<'a, '_>> {
         let firings = self.firings.get(rule).map_or(&[][..], Vec::as_slice);
-        firings.iter().map(|&(child, ordinal, firing)| (self.operation(child, ordinal), firing))
+        firings.iter().map(|&(child, ordinal, at, firing)| Struck {
+            child,
+            at: Duration::from_micros(at),
+            op: (ordinal > 0).then(|| self.operation(child, ordinal)),
+            firing,
+        })
+    }
+
+    /// How many entries there are before the end of an operation.
+    pub(super) fn landed(&self, child: u32, ordinal: u64) -> usize {
+        self.ends.get(&(child, ordinal)).copied().unwrap_or(usize::MAX)
     }
 
     /// The disks that had operations of this kind.
@@ -76,7 +103,7 @@ impl<'a> Operations<'a> {
     pub(super) fn latencies(&self) -> BTreeMap<u32, Vec<Time>> {
         // Of an operation that hangs nothing is put off.
         let mut delays: BTreeMap<(u32, u64), Delay> = BTreeMap::new();
-        for (child, ordinal, firing) in self.firings.values().flatten() {
+        for (child, ordinal, _, firing) in self.firings.values().flatten() {
             let delay = delays.entry((*child, *ordinal)).or_insert(Delay::NONE);
             *delay = match (*delay, firing.delay) {
                 (Delay::After(one), Delay::After(other)) => Delay::After(one.saturating_add(other)),

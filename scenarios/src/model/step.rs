@@ -9,6 +9,7 @@ use bytes::Bytes;
 use quorate_engine::{Errno, Extent, Flags};
 use quorate_faults::{
     device::Frozen,
+    fault::Crash,
     rule::OpKind,
     text::{Time, TimeRange},
 };
@@ -71,6 +72,10 @@ pub enum Action {
     CutPower {
         /// Which disks; all, if not given.
         children: Option<Vec<u32>>,
+        /// What remains.
+        crash: Crash,
+        /// Whether operations in flight fail.
+        fails: bool,
     },
     /// Waits until all other clients are done, at most for this time.
     Join(Option<Time>),

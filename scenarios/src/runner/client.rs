@@ -7,7 +7,12 @@ use super::{
 use crate::model::{Action, Request, Selection};
 use bytes::Bytes;
 use quorate_engine::{BlockDevice, NodeName, Prealloc};
-use quorate_faults::{device::Frozen, text::Time};
+use quorate_faults::{
+    device::Frozen,
+    draw::{Domain, Draw},
+    host::Host,
+    text::Time,
+};
 use quorate_reports::{GuestOp, Outcome, RequestId, What, trace::Change};
 use quorate_sim::Pattern;
 use std::{
@@ -98,17 +103,22 @@ impl Player {
             }
             Action::Corrupt { child, offset, bytes, fill } => {
                 let data = vec![*fill; usize::try_from(*bytes).expect("fits into memory")];
-                self.subject.disks[*child as usize].overwrite(*offset, &data);
+                let corrupted = &self.subject.children[*child as usize];
+                corrupted.overwrite(*offset, data.into()).await.expect("checked when it was read");
                 let text =
                     format!("corrupt c{child}: {bytes} bytes at {offset} become {fill:#04x}");
                 self.stage.corrupted(*child, text);
                 self.stage.plan().doubt(*child, *offset..offset + bytes);
             }
-            Action::CutPower { children } => {
-                for (child, disk) in (0..).zip(&self.subject.disks) {
+            Action::CutPower { children, crash, fails } => {
+                let all: Vec<_> = (0..).zip(&self.subject.children).collect();
+                for (child, device) in all {
                     if children.as_ref().is_none_or(|some| some.contains(&child)) {
-                        disk.cut_power();
                         self.stage.corrupted(child, format!("power cut of c{child}"));
+                        let draw = self.stage.power_draw(child, id);
+                        let firing = device.cut_power(crash, *fails, &draw).await;
+                        self.stage.struck(child, &firing);
+                        self.stage.plan().befallen(child, &firing, self.stage.now());
                     }
                 }
             }
@@ -125,6 +135,7 @@ impl Player {
             Action::Heal { children } => {
                 for number in self.subject.numbers(children.as_deref()) {
                     self.subject.children[number as usize].heal();
+                    self.stage.plan().healed(number);
                     self.stage.queue.revive(number);
                     self.control(format!("heal c{number}"));
                 }
@@ -132,6 +143,7 @@ impl Player {
             Action::Freeze { children, how } => {
                 for &number in children {
                     self.subject.children[number as usize].freeze(*how);
+                    self.stage.plan().condemn(number);
                     let how = match how {
                         Frozen::Dead(errno) => format!("dead with {errno}"),
                         Frozen::Hung => "hung".into(),
@@ -241,6 +253,11 @@ fn words(which: &Selection) -> String {
 }
 
 impl Stage {
+    fn power_draw(&self, child: u32, id: RequestId) -> Draw {
+        let step = u64::from(id.client) << 32 | u64::from(id.step);
+        self.keyed.draw(POWER, child, step)
+    }
+
     fn dropped(&self, id: RequestId) {
         self.record_for(id, What::Dropped);
         self.plan().request_over(number(id));
@@ -251,7 +268,7 @@ impl Subject {
     /// These disks, or all.
     fn numbers(&self, some: Option<&[u32]>) -> Vec<u32> {
         some.map_or_else(
-            || (0..).zip(&self.disks).map(|(number, _)| number).collect(),
+            || (0..).zip(&self.children).map(|(number, _)| number).collect(),
             <[u32]>::to_vec,
         )
     }
@@ -293,5 +310,8 @@ impl Subject {
         stage.record(What::Membership(change));
     }
 }
+
+/// What a power cut leaves, where a step does not say.
+const POWER: Domain = Domain::named("cut-power");
 
 const NO_MEMBERSHIP: &str = "this array cannot change its children";

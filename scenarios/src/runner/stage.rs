@@ -5,10 +5,12 @@ use crate::model::Scenario;
 use bytes::Bytes;
 use quorate_engine::{Event, EventSink};
 use quorate_faults::{
+    device::FaultyChild,
     draw::{Domain, Keyed},
     host::{ChildOp, Delay, Detached, Firing, Host, Reply, Wait},
     inject::Plan,
     rule::{ArrayEvent, OpKind, Origin},
+    strike::{Strike, strike},
     text::TimeRange,
 };
 use quorate_reports::{
@@ -21,7 +23,7 @@ use std::{
     mem,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard,
+        Arc, Mutex, MutexGuard, Weak,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -31,7 +33,7 @@ use std::{
 /// The stage of one run.
 pub(super) struct Stage {
     pub(super) queue: Queue,
-    keyed: Keyed,
+    pub(super) keyed: Keyed,
     plan: Arc<Plan>,
     recorder: Mutex<Recorder>,
     /// Whose request is being polled, and whether it is a read: see [`Stage::current`].
@@ -42,6 +44,8 @@ pub(super) struct Stage {
     latencies: Vec<Vec<u64>>,
     background: Mutex<Background>,
     done: Mutex<Done>,
+    children: Mutex<Vec<Arc<FaultyChild>>>,
+    own: Weak<Self>,
     /// The disks that a step corrupts, each with the entry that says so.
     corrupted: Mutex<Vec<(usize, u32)>>,
     /// The bytes of the answers to reads, by entry: kept where children are compared.
@@ -63,7 +67,7 @@ struct Background {
 }
 
 impl Stage {
-    pub(super) fn new(scenario: &Scenario, plan: Arc<Plan>, spare: Trace) -> Self {
+    pub(super) fn new(scenario: &Scenario, plan: Arc<Plan>, spare: Trace) -> Arc<Self> {
         let latency = (0..scenario.disks())
             .map(|disk| limits(scenario.disk(disk).latency.unwrap_or(USUAL_LATENCY)))
             .map(|limits| limits.map(AtomicU64::new))
@@ -75,7 +79,7 @@ impl Stage {
         if let Some(picker) = schedule::picker(&scenario.schedule, scenario.disks(), &keyed) {
             queue.pick_by(picker);
         }
-        Self {
+        Arc::new_cyclic(|own| Self {
             queue,
             keyed,
             plan,
@@ -85,9 +89,11 @@ impl Stage {
             latencies,
             background: Mutex::default(),
             done: Mutex::default(),
+            children: Mutex::default(),
+            own: own.clone(),
             corrupted: Mutex::default(),
             compared: scenario.array.blkverify.then(Mutex::default),
-        }
+        })
     }
 
     pub(super) fn plan(&self) -> &Arc<Plan> {
@@ -283,13 +289,16 @@ impl Host for Stage {
         })
     }
 
+    fn struck(&self, child: u32, firing: &Firing) {
+        self.record(What::Injected { child, ordinal: 0, firing: Box::new(firing.clone()) });
+    }
+
     fn fired(&self, op: &ChildOp, firing: &Firing) {
         let (child, ordinal) = (op.child, op.ordinal);
         self.record(What::Injected { child, ordinal, firing: Box::new(firing.clone()) });
     }
 
-    fn spared(&self, op: &ChildOp, rule: &Arc<str>) {
-        let (child, ordinal) = (op.child, op.ordinal);
+    fn spared(&self, child: u32, ordinal: u64, rule: &Arc<str>) {
         self.record(What::Spared { child, ordinal, rule: rule.clone() });
     }
 
@@ -326,7 +335,7 @@ impl EventSink for Stage {
         };
         self.record(What::Event(event));
         if let Some(kind) = kind {
-            self.plan.array_event(kind, self.now());
+            self.appoint_all(self.plan.array_event(kind, self.now()));
         }
     }
 }
@@ -344,7 +353,32 @@ impl Stage {
             GuestOp::Flush if acked => ArrayEvent::FlushAcked,
             _ => return,
         };
-        self.plan.array_event(kind, self.now());
+        self.appoint_all(self.plan.array_event(kind, self.now()));
+    }
+
+    /// Has these rules strike in their time.
+    pub(super) fn appoint_all(&self, strikes: Vec<Strike>) {
+        for next in strikes {
+            let timer = self.queue.alarm(micros(next.at().saturating_sub(self.now())));
+            self.spawn(self.keep_appointment(timer, next));
+        }
+    }
+
+    /// The disks, once they are there: rules strike them without anybody asking.
+    pub(super) fn set_children(&self, children: &[Arc<FaultyChild>]) {
+        *self.children.lock().expect("nothing panics under this lock") = children.to_vec();
+    }
+
+    fn keep_appointment(&self, timer: Completion, next: Strike) -> Detached {
+        let children = self.children.lock().expect("nothing panics under this lock").clone();
+        let (plan, stage) = (self.plan.clone(), self.own.clone());
+        Box::pin(async move {
+            timer.await;
+            let again = strike(&plan, next, &children).await;
+            if let Some(stage) = stage.upgrade() {
+                stage.appoint_all(again.into_iter().collect());
+            }
+        })
     }
 }
 

@@ -61,6 +61,37 @@ const EVERY_FAULT: &[&str] = &[
     "fault = \"length\", bytes = \"1GiB\"",
     "fault = \"false-zero\"",
     "fault = \"false-data\"",
+    "fault = \"extent\", bytes = 512",
+    "fault = \"stuck\", bits = 2",
+    "fault = \"stuck\", flips = [[7, 1]], level = \"low\"",
+    "fault = \"stuck\", wire = [[0, 128]], level = \"high\"",
+    "fault = \"unreadable\"",
+    "fault = \"unreadable\", sectors = 8, at = 4096, radius = 1, errno = \"ENXIO\", heal = \"never\"",
+    "fault = \"lost\", shows = \"new\"",
+    "fault = \"torn\", keep = { prefix = 1 }, rest = \"garbage\"",
+    "fault = \"misdirect\", by = 8, heal = \"overwrite\"",
+    "fault = \"stale\", heal = \"never\"",
+    "fault = \"zero\", fill = 0xa5, heal = \"overwrite\"",
+    "fault = \"replay\"",
+    "fault = \"replay\", lag = 3",
+    "fault = \"replay\", write = 7",
+    "fault = \"rollback\", versions = 2",
+    "fault = \"rollback\", write = 0",
+    "fault = \"read-only\"",
+    "fault = \"widen\", unit = \"4KiB\"",
+    "fault = \"flush\", errno = \"EIO\", dirty = \"retain\"",
+    "fault = \"flush\", errno = \"EIO\", dirty = \"mark-clean\", keep = { prefix = 2 }",
+    "fault = \"flush\", errno = \"EIO\", dirty = \"revert\", keep = { subset = \"draw\" }",
+    "fault = \"flush\", errno = \"EIO\", dirty = \"latch\"",
+    "fault = \"flush\", errno = \"EIO\", dirty = \"eject\"",
+    "fault = \"flush\", dirty = \"lie\"",
+    "fault = \"flush\", errno = \"EIO\", dirty = \"deferred\"",
+    "fault = \"crash\"",
+    "fault = \"crash\", keep = \"all\", down = \"250ms\", errno = \"ETIMEDOUT\"",
+    "fault = \"crash\", keep = \"subset\", torn = true, reorder = true, rest = \"garbage\"",
+    "fault = \"crash\", keep = \"prefix\", torn = { suffix = 1 }, reorder = false",
+    "fault = \"crash\", keep = { subset = \"101\" }, torn = false",
+    "fault = \"crash\", runs = [[3, 0, 1024], [2, 512, 512]], flips = [[513, 7]]",
 ];
 
 fn with_fault(fault: &str) -> String {
@@ -90,6 +121,7 @@ fn what_is_written_reads_the_same() {
     }
     for when in [
         "nth = [1, 4]",
+        "at = \"2s\"",
         "rate = \"2.5%\"",
         "rate = 0.125",
         "rate = \"1:1\"",
@@ -169,7 +201,7 @@ fn mistakes_in_where_and_when_are_named_in_their_place() {
     let sizes = r#"is not a range of sizes: write "512..=4096", "..=64KiB", "1MiB.." or "512""#;
     check(r#"where = { bytes = "..=4kb" }"#, r#""..=4kb""#, &format!("\"..=4kb\" {sizes}"));
     let keys = "unknown field `nht`, expected one of `nth`, `every`, `first`, `rate`, `max`, \
-                `window`, `period`, `after`";
+                `at`, `window`, `period`, `after`";
     check("when = { nht = 3 }", "nht", keys);
     let rate = r#"is not a rate of at most one: write "1:200", "10%" or "0.1""#;
     for wrong in ["1:0", "3:2", "150%", "1.5", "-1", "half"] {
@@ -191,12 +223,14 @@ fn mistakes_in_where_and_when_are_named_in_their_place() {
 #[test]
 fn mistakes_in_do_are_named_in_their_place() {
     let words = "unknown variant `stauts`, expected one of `status`, `delay`, `hang`, `corrupt`, \
-                 `rot`, `lost`, `torn`, `misdirect`, `short`, `stale`, `zero`, `unsupported`, \
-                 `length`, `false-zero`, `false-data`";
+                 `rot`, `stuck`, `unreadable`, `lost`, `torn`, `misdirect`, `replay`, `short`, \
+                 `stale`, `zero`, `flush`, `crash`, `rollback`, `unsupported`, `read-only`, \
+                 `widen`, `length`, `false-zero`, `false-data`, `extent`";
     check(r#"do = { fault = "stauts" }"#, r#""stauts""#, words);
     let keys = "unknown field `ernno`, expected one of `fault`, `errno`, `applied`, `dist`, `min`, \
-                `max`, `mean`, `bits`, `bytes`, `sectors`, `flips`, `at`, `stability`, `heal`, `keep`, `unit`, `then`, \
-                `by`, `to`, `versions`";
+                `max`, `mean`, `bits`, `bytes`, `sectors`, `flips`, `wire`, `at`, `radius`, \
+                `stability`, `level`, `heal`, `keep`, `torn`, `rest`, `reorder`, `runs`, `down`, \
+                `unit`, `then`, `shows`, `by`, `to`, `lag`, `versions`, `write`, `fill`, `dirty`";
     check(r#"do = { fault = "status", ernno = "EIO" }"#, "ernno", keys);
     let errno = r#""EOI" is not an error number: write a name such as "EIO""#;
     check(r#"do = { fault = "status", errno = "EOI" }"#, r#""EOI""#, errno);
@@ -208,8 +242,11 @@ fn mistakes_in_do_are_named_in_their_place() {
     let mask = "\"0x1\" is not a subset: write \"draw\", \
                 or a mask such as \"1011\" with one digit for each unit";
     check(r#"do = { fault = "torn", keep = { subset = "0x1" } }"#, r#""0x1""#, mask);
-    let table = r#"{ fault = "zero", bits = 3 }"#;
-    let foreign = "`bits` is not a key of fault \"zero\", which takes no further key";
+    let table = r#"{ fault = "hang", bits = 3 }"#;
+    let foreign = "`bits` is not a key of fault \"hang\", which takes `applied`";
+    check(&format!("do = {table}"), table, foreign);
+    let table = r#"{ fault = "unsupported", bits = 3 }"#;
+    let foreign = "`bits` is not a key of fault \"unsupported\", which takes no further key";
     check(&format!("do = {table}"), table, foreign);
     let table = r#"{ fault = "rot", bits = 3, stability = "fresh" }"#;
     let foreign = "`stability` is not a key of fault \"rot\", \
@@ -227,6 +264,22 @@ fn mistakes_in_do_are_named_in_their_place() {
             "no `at` beside `flips`, which says where",
         ),
         ("fault = \"torn\"", "`keep`, such as { prefix = 1 }"),
+        ("fault = \"torn\", keep = \"all\"", "a table for `keep`, such as { prefix = 1 }"),
+        ("fault = \"stuck\"", "exactly one of `bits`, `flips` and `wire`"),
+        ("fault = \"replay\", lag = 1, write = 1", "at most one of `lag` and `write`"),
+        ("fault = \"rollback\"", "exactly one of `versions` and `write`"),
+        ("fault = \"widen\"", "`unit`, such as \"4KiB\""),
+        ("fault = \"flush\", dirty = \"latch\"", "`errno`, a name such as \"EIO\""),
+        ("fault = \"flush\", dirty = \"lie\", errno = \"EIO\"", "no `errno` with dirty \"lie\""),
+        (
+            "fault = \"flush\", errno = \"EIO\"",
+            "`dirty`, what becomes of the writes, such as \"mark-clean\"",
+        ),
+        (
+            "fault = \"crash\", runs = [[1, 0, 512]], torn = true",
+            "no `keep`, `torn`, `rest` or `reorder` beside `runs`",
+        ),
+        ("fault = \"crash\", flips = [[1, 1]]", "`runs` beside `flips`, which are in what lands"),
         ("fault = \"misdirect\", by = 1, to = 1", "exactly one of `by` and `to`, in sectors"),
         ("fault = \"delay\", dist = \"exp\", min = \"1s\"", "`mean` with dist \"exp\""),
     ] {

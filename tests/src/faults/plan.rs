@@ -112,7 +112,7 @@ fn a_rule_must_be_able_to_fire() {
     }
     check(
         &line("r", "\"flush\"", "0", &format!("where = {{ sectors = \"1\" }}\n{EIO}")),
-        "rule 'r': where: a flush or a length touches no sectors; \
+        "rule 'r': where: not every operation of `on` touches sectors; \
          take it out of `on`, or the range out of `where`",
     );
     check(
@@ -132,12 +132,12 @@ fn a_rule_must_be_able_to_fire() {
     for (flips, message) in [
         (
             "[]",
-            "inverts nothing; \
+            "has no bits; \
              write pairs of an offset and a mask from 1 to 255, such as [[600, 4]]",
         ),
         (
             "[[600, 1], [601, 0]]",
-            "inverts nothing; \
+            "has no bits; \
              write pairs of an offset and a mask from 1 to 255, such as [[600, 4]]",
         ),
         ("[[600, 1], [600, 2]]", "is out of order; list each byte once, in ascending order"),

@@ -7,9 +7,11 @@ use super::{Action, Expected, Payload, Request, Selection};
 use crate::model::words::EventLine;
 use quorate_engine::{Errno, Flags};
 use quorate_faults::{
+    alteration::{Flip, Run},
     device::Frozen,
+    fault::{Crash, CrashFields, Kept, Rest, Torn},
     rule::OpKind,
-    text::{Size, TimeRange},
+    text::{Size, Time, TimeRange},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use values::{ErrnoText, ExtentText, TimeText, Wanted};
@@ -109,6 +111,13 @@ fields! {
     extent: ExtentText,
     events: Vec<EventLine>,
     refused: String,
+    keep: Kept,
+    torn: Torn,
+    rest: Rest,
+    reorder: bool,
+    runs: Vec<Run>,
+    flips: Vec<Flip>,
+    down: Time,
 }
 
 impl Verb {
@@ -161,7 +170,10 @@ impl Verb {
             Self::Order => &["children"],
             Self::Latency => &["child", "time"],
             Self::Corrupt => &["child", "offset", "bytes", "fill"],
-            Self::CutPower | Self::Heal => &["children"],
+            Self::CutPower => {
+                &["children", "keep", "torn", "rest", "reorder", "runs", "flips", "down"]
+            }
+            Self::Heal => &["children"],
             Self::Join => &["time"],
             Self::Freeze => &["children", "as", "errno"],
             Self::AddChild => &["child", "refused"],
@@ -231,7 +243,11 @@ impl TryFrom<Fields> for Action {
                 let (child, bytes, fill) = (child()?, bytes()?, fill()?);
                 return Ok(Self::Corrupt { child, offset, bytes, fill });
             }
-            Verb::CutPower => return Ok(Self::CutPower { children: f.children }),
+            Verb::CutPower => {
+                let fails = f.down.is_some();
+                let crash = f.crash().map_err(wants)?;
+                return Ok(Self::CutPower { children: f.children, crash, fails });
+            }
             Verb::Join => match f.time {
                 None => return Ok(Self::Join(None)),
                 Some(TimeText::One(time)) => return Ok(Self::Join(Some(time))),
@@ -305,8 +321,11 @@ impl From<&Action> for Fields {
                 fill: Some(*fill),
                 ..Self::new(Verb::Corrupt).at(*offset, *bytes)
             },
-            Action::CutPower { children } => {
-                Self { children: children.clone(), ..Self::new(Verb::CutPower) }
+            Action::CutPower { children, crash, fails } => {
+                let of = Self { children: children.clone(), ..Self::new(Verb::CutPower) };
+                let CrashFields { keep, torn, rest, reorder, runs, flips, .. } = crash.into();
+                let down = fails.then_some(Time(crash.down));
+                Self { keep, torn, rest, reorder, runs, flips, down, ..of }
             }
             Action::Join(time) => Self { time: time.map(TimeText::One), ..Self::new(Verb::Join) },
             Action::Heal { children } => {
@@ -334,6 +353,20 @@ impl From<&Action> for Fields {
 }
 
 impl Fields {
+    fn crash(&self) -> Result<Crash, &'static str> {
+        CrashFields {
+            keep: self.keep.clone(),
+            torn: self.torn.clone(),
+            rest: self.rest,
+            reorder: self.reorder,
+            runs: self.runs.clone(),
+            flips: self.flips.clone(),
+            down: self.down.map(|time| time.0),
+            errno: None,
+        }
+        .try_into()
+    }
+
     fn at(self, offset: u64, bytes: u64) -> Self {
         Self { offset: Some(Size(offset)), bytes: Some(Size(bytes)), ..self }
     }
