@@ -3,10 +3,12 @@
 mod budget;
 mod effects;
 mod files;
+mod flush;
 mod keys;
 mod kinds;
 mod medium;
 mod plan;
+mod power;
 mod when;
 
 use bytes::Bytes;
