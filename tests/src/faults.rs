@@ -7,6 +7,7 @@ mod flush;
 mod keys;
 mod kinds;
 mod medium;
+mod overlay;
 mod plan;
 mod power;
 mod when;
