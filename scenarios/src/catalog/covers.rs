@@ -117,5 +117,13 @@ const MEANINGS: &[(&str, &str)] = &[
     ("fault status", "the fault of errors"),
     ("fault torn", "the fault of writes that are done in part"),
     ("fault unsupported", "the fault of operations that a child does not know"),
+    ("fault crash", "the fault of a power cut"),
+    ("fault extent", "the fault of a status that holds for too little or too much"),
+    ("fault flush", "the fault of flushes that do not do their work"),
+    ("fault read-only", "the fault of a child that takes no writes"),
+    ("fault replay", "the fault of old writes that come again"),
+    ("fault rollback", "the fault of a child that goes back to an older state"),
+    ("fault stuck", "the fault of bits that cannot change"),
+    ("fault unreadable", "the fault of sectors that cannot be read"),
     ("fault zero", "the fault of zeroes in place of data"),
 ];
