@@ -179,9 +179,8 @@ impl Fault {
             | Self::Rollback(_) => OpKind::ALL,
             Self::Corrupt { .. } | Self::Stuck { stuck: Stuck::Wire(_), .. } => &[Read, Write],
             Self::Misdirect { heal: None, .. } => &[Read, Write, WriteZeroes],
-            Self::Rot { .. } | Self::Stuck { .. } | Self::Unreadable { .. } => {
-                &[Read, Write, WriteZeroes, Discard]
-            }
+            Self::Rot { .. } => &[Read, Write, WriteZeroes, Discard, Truncate],
+            Self::Stuck { .. } | Self::Unreadable { .. } => &[Read, Write, WriteZeroes, Discard],
             Self::Lost { shows: Shows::Old } => &[Write, WriteZeroes, Flush, Discard, Truncate],
             Self::Lost { shows: Shows::New } => &[Write, WriteZeroes, Discard],
             Self::Misdirect { .. }

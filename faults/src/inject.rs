@@ -314,7 +314,9 @@ impl Plan {
     pub(crate) fn needs(&self, child: u32, kind: OpKind) -> Needs {
         let rules = self.relevant(child, kind).iter();
         let needs = rules.map(|&index| Needs::of(&self.rules[index].rule.r#do));
-        needs.fold(Needs::default(), |a, b| a | b)
+        // What is added to a device is behind what it has.
+        let first = Needs { length: kind == OpKind::Truncate, ..Needs::default() };
+        needs.fold(first, |a, b| a | b)
     }
 
     /// Counts the operation, which is part of `request`, for each rule, and says which fire. `seen` is

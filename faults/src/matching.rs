@@ -32,7 +32,11 @@ pub(crate) fn touched(rule: &Rule, op: &ChildOp, seen: &Seen) -> Option<Range<u6
     if !is_origin || bytes.is_some_and(|sizes| op.bytes < sizes.min || sizes.max < op.bytes) {
         return None;
     }
-    let mut range = op.range();
+    let mut range = match op.kind {
+        // What it adds.
+        OpKind::Truncate => seen.length..op.bytes.max(seen.length),
+        _ => op.range(),
+    };
     if let Some(sectors) = sectors {
         range.start = range.start.max(sectors.start * SECTOR_BYTES);
         range.end = range.end.min(sectors.end * SECTOR_BYTES);

@@ -10,6 +10,7 @@ mod medium;
 mod overlay;
 mod plan;
 mod power;
+mod taxonomy;
 mod when;
 
 use bytes::Bytes;

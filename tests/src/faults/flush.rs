@@ -22,9 +22,9 @@ fn flush(bench: &Bench) -> Result<()> {
 fn broken(dirty: &str) -> (Bench, Result<()>) {
     let fault = format!("when = {{ nth = 2 }}\ndo = {{ fault = \"flush\", {dirty} }}");
     let bench = Bench::new(1, &line("r", "\"flush\"", "0", &fault));
-    bench.write(0, 0, &sector(41)).unwrap();
-    flush(&bench).unwrap();
-    bench.write(0, 0, &sector(42)).unwrap();
+    bench.write(0, 0, &sector(41)).expect("takes it");
+    flush(&bench).expect("succeeds");
+    bench.write(0, 0, &sector(42)).expect("takes it");
     let answer = flush(&bench);
     (bench, answer)
 }

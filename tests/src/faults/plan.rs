@@ -129,6 +129,62 @@ fn a_rule_must_be_able_to_fire() {
         "rule 'r': do.at: lies outside of `where.sectors`; \
          `at` counts bytes from the start of the device, `sectors` sectors of 512",
     );
+    for (rest, message) in [
+        (
+            "do = { fault = \"crash\" }",
+            "when: does not say when a rule without `on` strikes; \
+             write `at`, `window` or `after`, or name operations in `on`",
+        ),
+        (
+            "when = { at = \"1s\", window = \"0..1s\" }\ndo = { fault = \"crash\" }",
+            "when: has two times to strike; write one of `at`, `window` and `after`",
+        ),
+        (
+            "when = { window = \"1s..\" }\ndo = { fault = \"crash\" }",
+            "when.window: has no end; \
+             a rule without `on` strikes at a time inside of it: give it an end",
+        ),
+        (
+            "when = { at = \"1s\" }\ndo = { fault = \"zero\" }",
+            "on: names no kind of operation; name one, such as \"read\"",
+        ),
+        (
+            "when = { at = \"1s\" }\ndo = { fault = \"stuck\", wire = [[0, 1]] }",
+            "on: names no kind of operation; name one, such as \"read\"",
+        ),
+        (
+            "where = { origin = \"guest\" }\nwhen = { at = \"1s\" }\ndo = { fault = \"crash\" }",
+            "where: asks for an operation, and the rule has no `on`; \
+             leave `bytes` and `origin` out, or name operations",
+        ),
+        (
+            "on = \"read\"\nwhen = { at = \"1s\" }\ndo = { fault = \"crash\" }",
+            "when.at: is for a rule without `on`; leave `on` out, or write a `window`",
+        ),
+    ] {
+        let rule = format!("[[rule]]\nname = \"r\"\nchild = 0\n{rest}\n");
+        check(&rule, &format!("rule 'r': {message}"));
+    }
+    for (on, fault, message) in [
+        ("read", "fault = \"stuck\", bits = 0", "do.bits: does nothing; count from 1"),
+        ("read", "fault = \"unreadable\", sectors = 0", "do.sectors: does nothing; count from 1"),
+        ("write", "fault = \"replay\", lag = 0", "do.lag: does nothing; count from 1"),
+        (
+            "write",
+            "fault = \"replay\", write = 0",
+            "do.write: is no operation; operations of a disk count from 1",
+        ),
+        ("open", "fault = \"rollback\", versions = 0", "do.versions: does nothing; count from 1"),
+        ("discard", "fault = \"widen\", unit = 0", "do.unit: is 0; write 512 or 4096"),
+        (
+            "write",
+            "fault = \"crash\", runs = [], flips = [[9, 1], [3, 1]]",
+            "do.flips: is out of order; list each byte once, in ascending order",
+        ),
+    ] {
+        let rule = line("r", &format!("\"{on}\""), "0", &format!("do = {{ {fault} }}"));
+        check(&rule, &format!("rule 'r': {message}"));
+    }
     for (flips, message) in [
         (
             "[]",

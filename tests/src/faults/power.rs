@@ -49,9 +49,9 @@ fn write_all(bench: &Bench, layout: &[Range<u64>; 3], flush_before: usize) {
         if number == flush_before {
             flush(bench);
         }
-        let tag = 51 + u8::try_from(number).unwrap();
-        let data = sector(tag).repeat(usize::try_from(sectors.end - sectors.start).unwrap());
-        bench.write(0, sectors.start * 512, &data).unwrap();
+        let tag = 51 + u8::try_from(number).expect("three");
+        let data = sector(tag).repeat(usize::try_from(sectors.end - sectors.start).expect("three"));
+        bench.write(0, sectors.start * 512, &data).expect("takes it");
     }
     if flush_before == 3 {
         flush(bench);
