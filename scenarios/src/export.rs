@@ -64,15 +64,19 @@ fn script_rule(
     names: &mut BTreeSet<String>,
 ) -> Vec<Rule> {
     let mut effects: Vec<(u32, Fault, Moments)> = Vec::new();
-    for Struck { child, at, op, firing } in operations.struck_by(&rule.name) {
+    for Struck { child, alarm, op, firing } in operations.struck_by(&rule.name) {
         let landed = |write| operations.landed(child, write);
-        for fault in fixed::faults(&rule.r#do, op, firing, landed) {
+        for mut fault in fixed::faults(&rule.r#do, op, firing, landed) {
+            if let (Fault::Crash(crash), None) = (&mut fault, op) {
+                crash.down = crash.down.saturating_sub(Duration::from_micros(alarm.late));
+            }
             let is_like = |(other, known, moments): &(u32, Fault, Moments)| {
                 *other == child && *known == fault && moments.at.is_none() && op.is_some()
             };
             let known = effects.iter().position(is_like).unwrap_or(effects.len());
             if known == effects.len() {
-                let moments = Moments { at: op.is_none().then_some(at), ordinals: Vec::new() };
+                let at = op.is_none().then(|| Duration::from_micros(alarm.at));
+                let moments = Moments { at, ordinals: Vec::new() };
                 effects.push((child, fault, moments));
             }
             effects[known].2.ordinals.extend(op.map(|op| op.ordinal));

@@ -18,17 +18,28 @@ pub(super) struct Operations<'a> {
     recording: &'a Recording,
     /// By disk, in their order.
     by_child: Vec<Vec<ChildOp>>,
-    /// By the name of the rule, in order: the disk and the number of its operation, the time and the
-    /// firing.
-    firings: BTreeMap<&'a str, Vec<(u32, u64, u64, &'a Firing)>>,
+    /// By the name of the rule, in order: the disk and the number of its operation, when it is to strike
+    /// by itself, and the firing.
+    firings: BTreeMap<&'a str, Vec<(u32, u64, Alarm, &'a Firing)>>,
     /// How many entries there are before the answer to each operation, by disk and number.
     ends: BTreeMap<(u32, u64), usize>,
+}
+
+/// When a rule is to strike by itself, in microseconds.
+///
+/// What strikes at a time comes before an operation that ends then. What struck behind such an operation
+/// is to strike at the next microsecond, as nothing comes between.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Alarm {
+    pub(super) at: u64,
+    /// How much later that is than it was.
+    pub(super) late: u64,
 }
 
 /// What a rule struck.
 pub(super) struct Struck<'a, 'b> {
     pub(super) child: u32,
-    pub(super) at: Duration,
+    pub(super) alarm: Alarm,
     /// The operation, unless the rule struck by itself.
     pub(super) op: Option<&'b ChildOp>,
     pub(super) firing: &'a Firing,
@@ -39,6 +50,7 @@ impl<'a> Operations<'a> {
         let mut by_child = vec![Vec::new(); scenario.disks() as usize];
         let mut firings: BTreeMap<&str, Vec<_>> = BTreeMap::new();
         let mut ends = BTreeMap::new();
+        let mut last_end = None;
         for (number, entry) in recording.entries.iter().enumerate() {
             match &entry.what {
                 What::Submit(call) => by_child[call.child as usize].push(ChildOp {
@@ -52,11 +64,14 @@ impl<'a> Operations<'a> {
                     origin: call.origin,
                 }),
                 What::Injected { child, ordinal, firing } => {
-                    let struck = (*child, *ordinal, entry.at, &**firing);
+                    let late = u64::from(last_end == Some(entry.at));
+                    let alarm = Alarm { at: entry.at + late, late };
+                    let struck = (*child, *ordinal, alarm, &**firing);
                     firings.entry(&firing.rule).or_default().push(struck);
                 }
                 What::Reply { child, ordinal, .. } => {
                     ends.insert((*child, *ordinal), number);
+                    last_end = Some(entry.at);
                 }
                 _ => {}
             }
@@ -67,9 +82,9 @@ impl<'a> Operations<'a> {
     /// What the rule of this name struck, each with its effect.
     pub(super) fn struck_by(&self, rule: &str) -> impl Iterator<Item = Struck<'a, '_>> {
         let firings = self.firings.get(rule).map_or(&[][..], Vec::as_slice);
-        firings.iter().map(|&(child, ordinal, at, firing)| Struck {
+        firings.iter().map(|&(child, ordinal, alarm, firing)| Struck {
             child,
-            at: Duration::from_micros(at),
+            alarm,
             op: (ordinal > 0).then(|| self.operation(child, ordinal)),
             firing,
         })
