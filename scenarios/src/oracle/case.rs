@@ -8,7 +8,7 @@ use quorate_engine::{Errno, SECTOR_BYTES};
 use quorate_reports::{
     Entry, GuestOp, Outcome, RequestId, Violation, What, summary::Shape, trace::Change,
 };
-use std::cell::RefCell;
+use std::{cell::RefCell, ops::Range};
 
 /// A finished run and its scenario.
 pub(super) struct Case<'a> {
@@ -132,6 +132,11 @@ impl<'a> Case<'a> {
     /// Whether a disk was taken out of the array before this entry.
     pub(super) fn removed_before(&self, disk: u32, entry: usize) -> bool {
         self.removed.iter().any(|(at, gone)| *gone == disk && *at <= entry)
+    }
+
+    /// Whether a disk was taken out of the array behind the first of these entries and before the last.
+    pub(super) fn removed_within(&self, disk: u32, entries: Range<usize>) -> bool {
+        self.removed.iter().any(|(at, gone)| *gone == disk && entries.contains(at))
     }
 
     /// Whether a disk ever belonged to the array up to this entry.

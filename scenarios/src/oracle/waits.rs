@@ -5,7 +5,7 @@ use super::{
     turns::{self, Turn},
 };
 use quorate_engine::quorum::options::Overlap;
-use quorate_reports::{RequestId, What};
+use quorate_reports::{GuestOp, RequestId, What};
 use quorate_sim::End;
 use std::collections::BTreeSet;
 
@@ -55,7 +55,7 @@ impl Wait {
             parts.push(format!("c{disk}{}", if *hung { ", which hangs" } else { "" }));
         }
         if parts.is_empty() {
-            parts.extend(self.behind.iter().map(|id| format!("request {id}")));
+            parts.extend(self.behind.iter().take(BEHIND_MAX).map(|id| format!("request {id}")));
         }
         let for_what =
             if parts.is_empty() { "nothing that is known".into() } else { parts.join(" and ") };
@@ -63,42 +63,77 @@ impl Wait {
     }
 }
 
-/// The disks that were asked for the request and have not answered.
+/// The disks that were asked for the request and have not answered. Who answers for a request that was
+/// given up does so under the name of whoever helps it.
 fn unanswered(case: &Case<'_>, asked: &Asked<'_>) -> Vec<(u32, bool)> {
     let mut asked_for = BTreeSet::new();
     for &at in &asked.entries {
-        match &case.entries()[at].what {
-            What::Submit(call) => {
-                asked_for.insert((call.child, call.ordinal));
-            }
-            What::Reply { child, ordinal, .. } => {
-                asked_for.remove(&(*child, *ordinal));
-            }
-            _ => {}
+        if let What::Submit(call) = &case.entries()[at].what {
+            asked_for.insert((call.child, call.ordinal));
+        }
+    }
+    for entry in case.entries() {
+        if let What::Reply { child, ordinal, .. } = &entry.what {
+            asked_for.remove(&(*child, *ordinal));
         }
     }
     let left = asked_for.into_iter().filter(|(disk, _)| !case.removed_before(*disk, usize::MAX));
     left.map(|operation| (operation.0, case.finished.hung.contains(&operation))).collect()
 }
 
-/// The requests that overlap and are not over, where requests take turns: those that were given up run
-/// on all the same.
+/// The requests that are not over and whose turn may come first: those that were given up run on all
+/// the same.
 fn behind(case: &Case<'_>, asked: &Asked<'_>) -> Vec<RequestId> {
-    if case.scenario.array.overlap != Overlap::Serialise {
-        return Vec::new();
-    }
-    // A child with larger blocks has the array keep others off all that it reads and writes again.
-    let block = case.disks.iter().map(|disk| u64::from(disk.limits.request_alignment)).max();
-    let block = block.unwrap_or(1);
-    let turn = |asked: &Asked<'_>| {
-        let Turn { range, exclusive } = turns::turn(case, asked)?;
-        let start = range.start - range.start % block;
-        Some(Turn { range: start..range.end.checked_next_multiple_of(block)?, exclusive })
-    };
-    let Some(own) = turn(asked) else { return Vec::new() };
+    let own = queued(case, asked);
+    let waits = |other: &Queued| own.iter().any(|own| own.waits(other));
     let others = case.requests.iter().filter(|other| other.id != asked.id);
     let others = others.filter(|other| other.completed.is_none());
-    let overlap =
-        |other: &&Asked<'_>| turn(other).is_some_and(|other| turns::conflict(&own, &other));
-    others.filter(overlap).map(|other| other.id).collect()
+    others.filter(|other| queued(case, other).iter().any(waits)).map(|other| other.id).collect()
 }
+
+/// Where a request queues for its turn.
+enum Queued {
+    /// For bytes.
+    Data(Turn),
+    /// With the other flushes.
+    Flush,
+}
+
+impl Queued {
+    fn waits(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Data(one), Self::Data(other)) => turns::conflict(one, other),
+            (Self::Flush, Self::Flush) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Where a request queues, for bytes first.
+fn queued(case: &Case<'_>, asked: &Asked<'_>) -> Vec<Queued> {
+    let (turn, flushes) = match asked.op {
+        GuestOp::Flush => (None, true),
+        GuestOp::Discard { offset, bytes } => {
+            (Some(Turn { range: *offset..offset.saturating_add(*bytes), exclusive: false }), false)
+        }
+        GuestOp::Write { flags, .. } | GuestOp::WriteZeroes { flags, .. } => {
+            (turns::turn(case, asked), flags.fua)
+        }
+        _ => (turns::turn(case, asked), false),
+    };
+    let data = turn.map(|turn| Queued::Data(around(case, turn)));
+    data.into_iter().chain(flushes.then_some(Queued::Flush)).collect()
+}
+
+/// A child with larger blocks has the array keep others off all that it reads and writes again.
+fn around(case: &Case<'_>, Turn { range, exclusive }: Turn) -> Turn {
+    let blocks = case.disks.iter().map(|disk| u64::from(disk.limits.request_alignment));
+    let block = blocks.max().unwrap_or(1);
+    let end = range.end.checked_next_multiple_of(block).unwrap_or(u64::MAX);
+    let around = range.start - range.start % block..end;
+    let takes_turns = case.scenario.array.overlap == Overlap::Serialise || around != range;
+    Turn { range: around, exclusive: exclusive && takes_turns }
+}
+
+/// How many requests are named that one may wait for.
+const BEHIND_MAX: usize = 3;

@@ -8,6 +8,7 @@ use quorate_reports::{
     Answer, What, qapi,
     trace::{ChildCall, Payload},
 };
+use std::cell::Cell;
 
 /// Where the record and the rules part.
 pub(super) struct Deviation {
@@ -28,6 +29,8 @@ pub(super) struct Walk<'a> {
     pub(super) case: &'a Case<'a>,
     asked: &'a Asked<'a>,
     at: usize,
+    /// The entry at which the array's children were those that are asked now.
+    since: Cell<usize>,
 }
 
 /// What a child must be asked.
@@ -56,13 +59,14 @@ struct Part {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(case: &'a Case<'a>, asked: &'a Asked<'a>) -> Self {
-        Self { case, asked, at: 0 }
+        Self { case, asked, at: 0, since: Cell::new(asked.invoked) }
     }
 
     /// Who belongs to the array as the next thing happens.
     pub(super) fn members(&self) -> &'a [u32] {
         let entry = self.asked.entries.get(self.at).copied();
-        self.case.members_at(entry.unwrap_or(self.case.entries().len()))
+        self.since.set(entry.unwrap_or(self.case.entries().len()));
+        self.case.members_at(self.since.get())
     }
 
     /// The entry of the last answer of a disk so far.
@@ -134,6 +138,14 @@ impl<'a> Walk<'a> {
             let unable = ask.kind == OpKind::WriteZeroes && limits.zeroes.is_none();
             let instead = unable.then(|| instead_of_zeroes(&part, Err(Errno::ENOTSUP), &limits));
             let first = instead.flatten().unwrap_or(ask);
+            // Nor is one that has left since the request began with it.
+            let at = self.peek()?.0;
+            if self.case.removed_within(disk, self.since.get()..at) {
+                part.reply = Some(Err(Errno::ECANCELED));
+                self.reported(disk, Errno::ECANCELED, report)?;
+                parts.push(part);
+                continue;
+            }
             part.ordinal = self.submitted(disk, first)?;
             part.written = if unable { first.bytes } else { 0 };
             part.zeroing = first.kind == OpKind::WriteZeroes;
@@ -174,8 +186,9 @@ impl<'a> Walk<'a> {
         report: Option<(OpType, Sectors)>,
     ) -> Result<(), Stop> {
         let (at, what) = self.peek()?;
-        let removed =
-            |part: &&mut Part| part.reply.is_none() && self.case.removed_before(part.disk, at);
+        let removed = |part: &&mut Part| {
+            part.reply.is_none() && self.case.removed_within(part.disk, self.since.get()..at)
+        };
         let answered = |part: &&mut Part| match what {
             What::Reply { child, ordinal, .. } => {
                 part.reply.is_none() && (part.disk, part.ordinal) == (*child, *ordinal)
