@@ -206,6 +206,14 @@ fn check_random(scenario: &Scenario, random: &Random) -> Result<(), Wrong> {
                        between 1 and their length";
         return wrong(path!["random", "bytes-max"], message);
     }
+    if random.span.is_some_and(|span| span.0 < random.bytes_max.0 || span.0 > bytes) {
+        let message = "`span` is at least `bytes-max`, and at most the length of the disks";
+        return wrong(path!["random", "span"], message);
+    }
+    if random.swarm && !bytes.is_multiple_of(BLOCK_BYTES_MAX) {
+        let message = "a swarm's disks may have blocks of 4 KiB: their length is a multiple of it";
+        return wrong(path!["random", "swarm"], message);
+    }
     Ok(())
 }
 
@@ -411,5 +419,7 @@ fn place(table: &Spanned<DeTable<'_>>, path: &[Key]) -> Option<std::ops::Range<u
     Some(value.span())
 }
 
+/// The largest blocks that a swarm draws.
+const BLOCK_BYTES_MAX: u64 = 4096;
 /// The longest disk.
 const DISK_BYTES_MAX: u64 = 1 << 40;

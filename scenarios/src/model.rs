@@ -52,6 +52,9 @@ pub struct Scenario {
     /// The key of every draw.
     #[serde(default, skip_serializing_if = "is_default")]
     pub seed: u64,
+    /// What a profile has drawn for it, in words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub drawn: String,
     /// The array.
     pub array: Array,
     /// In which order operations of disks complete.

@@ -23,3 +23,4 @@ mod reports;
 mod schedule;
 mod sim;
 mod stories;
+mod swarm;

@@ -1,7 +1,7 @@
 //! Scenarios and runs in words.
 
 use super::exit;
-use crate::model::{Children, Order, Scenario, Schedule};
+use crate::model::{Children, Scenario, Schedule};
 use anstyle::{AnsiColor, Style};
 use quorate_engine::{
     QuorumOptions,
@@ -31,18 +31,25 @@ pub(super) fn warnings(scenario: &Scenario) -> Vec<String> {
 
 /// The options of the array and of the run, expanded, in lines.
 pub(super) fn options(scenario: &Scenario) -> String {
-    let mut lines = Vec::new();
+    let mut lines = vec![drawn(scenario)];
     let array = array(scenario);
     if !array.is_empty() {
         lines.push(line("array", array));
     }
     lines.push(line("disks", disks(scenario)));
-    let schedule = schedule(&scenario.schedule);
-    if !schedule.is_empty() {
-        lines.push(line("order", schedule));
+    if scenario.schedule != Schedule::default() {
+        lines.push(line("order", scenario.schedule.to_string()));
     }
     lines.extend(scenario.rules.iter().map(|rule| line("fault", fault(rule))));
     lines.concat()
+}
+
+/// What a profile has drawn, in a line or two, if it was a swarm's.
+pub(super) fn drawn(scenario: &Scenario) -> String {
+    match scenario.drawn.is_empty() {
+        true => String::new(),
+        false => line("drawn", scenario.drawn.clone()),
+    }
 }
 
 /// A word and what belongs to it.
@@ -101,22 +108,6 @@ fn array(scenario: &Scenario) -> String {
         text += &format!("; {name} is an array of {children}, {} agree", inner.vote_threshold);
     }
     text
-}
-
-/// In which order operations complete; nothing, if each when it is due.
-pub(super) fn schedule(schedule: &Schedule) -> String {
-    let order = match &schedule.order {
-        Order::Earliest => None,
-        Order::Uniform => Some("any operation, by lot".into()),
-        Order::Pct { depth, within } => Some(format!("pct of depth {depth} within {within}")),
-        Order::Late { child } => Some(format!("c{child} late")),
-        Order::Dissent { children } => {
-            let names: Vec<String> = children.iter().map(|child| format!("c{child}")).collect();
-            Some(format!("then {}", names.join(" ")))
-        }
-    };
-    let pauses = schedule.pauses.iter().map(|p| format!("c{} pauses {}", p.child, p.time));
-    order.into_iter().chain(pauses).collect::<Vec<String>>().join(", ")
 }
 
 fn disks(scenario: &Scenario) -> String {
@@ -179,11 +170,6 @@ fn fault(rule: &rule::Rule) -> String {
 /// As a scenario file has it.
 fn inline(value: &impl Serialize) -> String {
     toml::Value::try_from(value).expect("rules can be written").to_string()
-}
-
-/// The word by which a scenario file names it.
-pub(super) fn word(value: &impl Serialize) -> String {
-    inline(value).trim_matches('"').into()
 }
 
 /// The verdict in a line, and in further ones what requests wait for.

@@ -14,6 +14,8 @@ pub(super) fn replay(args: &ReplayArgs, host: &mut Host<'_>) -> Result<u8, CliEr
         text.push('\n');
         text += &failure::card_below_timeline(&run, &scenario, host, &token);
         text.push('\n');
+    } else {
+        text += &describe::drawn(&scenario);
     }
     text += &describe::verdict_line(&run, host.colour);
     let mut code = describe::exit_code(run.verdict);

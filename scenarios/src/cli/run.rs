@@ -16,6 +16,7 @@ struct Report<'a> {
     warnings: &'a [String],
     violations: Vec<Violated<'a>>,
     waits: &'a [String],
+    drawn: &'a str,
 }
 
 #[derive(Serialize)]
@@ -31,10 +32,12 @@ pub(super) fn run(args: &RunArgs, host: &mut Host<'_>) -> Result<u8, CliError> {
     let warnings = warn(&scenario, host)?;
     let run = attempt::run_within(&scenario, &token, None, args.watchdog);
     let text = match args.format {
-        Format::Json => describe::json(&report(&run, &warnings)),
+        Format::Json => describe::json(&report(&run, &scenario, &warnings)),
         Format::Text => {
             let mut text = String::new();
-            if run.verdict != Verdict::Held {
+            if run.verdict == Verdict::Held {
+                text += &describe::drawn(&scenario);
+            } else {
                 text += &failure::card(&run, &scenario, &host.program, &token, host.colour);
                 text.push('\n');
             }
@@ -55,7 +58,7 @@ pub(super) fn warn(scenario: &Scenario, host: &mut Host<'_>) -> Result<Vec<Strin
     Ok(warnings)
 }
 
-fn report<'a>(run: &'a Run, warnings: &'a [String]) -> Report<'a> {
+fn report<'a>(run: &'a Run, scenario: &'a Scenario, warnings: &'a [String]) -> Report<'a> {
     let violated = run.violations.iter().map(|v| Violated {
         check: v.check,
         request: v.request.map(|request| request.to_string()),
@@ -72,5 +75,6 @@ fn report<'a>(run: &'a Run, warnings: &'a [String]) -> Report<'a> {
         warnings,
         violations: violated.collect(),
         waits: &run.waits,
+        drawn: &scenario.drawn,
     }
 }

@@ -1,8 +1,8 @@
 //! What clients ask, and what a profile draws, in words.
 
-use super::describe::{line, overlap, pattern, word};
+use super::describe::{line, overlap, pattern};
 use crate::model::{
-    Action, Awaited, Expected, Mix, Payload, Promises, Random, Request, Scenario, Selection,
+    Action, Awaited, Expected, Payload, Promises, Random, Request, Scenario, Selection,
     ThresholdChoice,
 };
 use quorate_engine::{ExtentKind, Flags};
@@ -33,6 +33,10 @@ pub(super) fn profile(random: &Random, promises: Promises) -> String {
         ThresholdChoice::Minority => "from 1 to half of them",
     };
     let mut text = line("random", format!("{children}, vote-threshold {threshold}"));
+    if random.swarm {
+        text +=
+            &line("", "a swarm: each seed has a part of what follows, with other weights".into());
+    }
     let drawn: Vec<String> = [
         ("read-pattern", words(&random.read_pattern, pattern)),
         ("rewrite-corrupted", words(&random.rewrite_corrupted, on_off)),
@@ -43,10 +47,8 @@ pub(super) fn profile(random: &Random, promises: Promises) -> String {
     text += &line("", drawn.join(", "));
     let requests = counted(u64::from(random.requests), "request", "requests");
     let clients = counted(u64::from(random.clients), "client", "clients");
-    text += &line(
-        "",
-        format!("{requests} of up to {} by {clients}: {}", random.bytes_max, mix(random)),
-    );
+    text +=
+        &line("", format!("{requests} of up to {} by {clients}: {}", random.bytes_max, random.mix));
     for (percent, what) in [
         (random.unaligned, "begin and end anywhere, the others at sectors"),
         (random.dropped, "run in the background and are given up on"),
@@ -58,7 +60,7 @@ pub(super) fn profile(random: &Random, promises: Promises) -> String {
     if random.faults.is_empty() {
         return text + &line("", "no faults".into());
     }
-    let families: Vec<String> = random.faults.iter().map(word).collect();
+    let families: Vec<&str> = random.faults.iter().map(|family| family.word()).collect();
     text += &line("", format!("faults at {} of operations: {}", random.rate, families.join(", ")));
     let whom = match promises {
         Promises::Correct => "on few enough children for every request to succeed and be right",
@@ -194,22 +196,6 @@ fn choice(values: &[String]) -> String {
         [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
         one => one.concat(),
     }
-}
-
-/// The weights of those requests that there are.
-fn mix(random: &Random) -> String {
-    let Mix { read, write, fua, zeroes, flush, discard, status } = random.mix;
-    let weights = [
-        (read, "read"),
-        (write, "write"),
-        (fua, "fua"),
-        (zeroes, "zeroes"),
-        (flush, "flush"),
-        (discard, "discard"),
-        (status, "status"),
-    ];
-    let weights = weights.into_iter().filter(|(weight, _)| *weight > 0);
-    weights.map(|(weight, name)| format!("{weight} {name}")).collect::<Vec<_>>().join(" : ")
 }
 
 /// How many steps of a client are shown.

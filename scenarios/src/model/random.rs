@@ -4,6 +4,7 @@ use super::{is_default, words};
 use quorate_engine::quorum::options::{Overlap, ReadPattern};
 use quorate_faults::text::{Ratio, Size};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// What a profile draws for each seed. Lists are drawn from evenly.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,12 @@ pub struct Random {
     pub clients: u32,
     /// The longest request.
     pub bytes_max: Size,
+    /// Requests lie within the first so many bytes; the whole disk, if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub span: Option<Size>,
+    /// The longest of the few requests that are longer than the others: a swarm's.
+    #[serde(skip)]
+    pub large: Option<Size>,
     /// How many requests in a hundred begin and end anywhere rather than at sectors.
     #[serde(default, skip_serializing_if = "is_default")]
     pub unaligned: u32,
@@ -39,6 +46,10 @@ pub struct Random {
     /// The mix of requests.
     #[serde(default)]
     pub mix: Mix,
+    /// Whether all of this is only the most that a seed has, of which it draws a part; besides, it draws
+    /// disks, a schedule and a second phase.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub swarm: bool,
     /// Families of faults; each child that may misbehave gets a few.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<FaultFamily>,
@@ -70,6 +81,25 @@ pub struct Mix {
 impl Default for Mix {
     fn default() -> Self {
         Self { read: 8, write: 7, fua: 0, zeroes: 0, flush: 1, discard: 0, status: 0 }
+    }
+}
+
+/// The weights of those requests that there are.
+impl fmt::Display for Mix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { read, write, fua, zeroes, flush, discard, status } = *self;
+        let weights = [
+            (read, "read"),
+            (write, "write"),
+            (fua, "fua"),
+            (zeroes, "zeroes"),
+            (flush, "flush"),
+            (discard, "discard"),
+            (status, "status"),
+        ];
+        let weights = weights.into_iter().filter(|(weight, _)| *weight > 0);
+        let words = weights.map(|(weight, name)| format!("{weight} {name}"));
+        f.write_str(&words.collect::<Vec<_>>().join(" : "))
     }
 }
 
@@ -116,6 +146,28 @@ pub enum FaultFamily {
     Unsupported,
     /// A child stops answering.
     Hang,
+}
+
+impl FaultFamily {
+    /// The word that scenario files write.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fail => "fail",
+            Self::FailFlush => "fail-flush",
+            Self::Delay => "delay",
+            Self::Corrupt => "corrupt",
+            Self::Collude => "collude",
+            Self::Rot => "rot",
+            Self::Lost => "lost",
+            Self::Torn => "torn",
+            Self::Misdirect => "misdirect",
+            Self::Short => "short",
+            Self::Stale => "stale",
+            Self::Unsupported => "unsupported",
+            Self::Hang => "hang",
+        }
+    }
 }
 
 /// What is promised of a run's data.

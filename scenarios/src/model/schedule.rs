@@ -3,6 +3,7 @@
 use super::is_default;
 use quorate_faults::text::TimeRange;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// In which order operations of disks complete.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +40,24 @@ pub enum Order {
         /// The disks.
         children: Vec<u32>,
     },
+}
+
+/// In words; nothing, if each operation completes when it is due.
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let order = match &self.order {
+            Order::Earliest => None,
+            Order::Uniform => Some("uniform".into()),
+            Order::Pct { depth, within } => Some(format!("pct of depth {depth} within {within}")),
+            Order::Late { child } => Some(format!("c{child} late")),
+            Order::Dissent { children } => {
+                let names: Vec<String> = children.iter().map(|child| format!("c{child}")).collect();
+                Some(format!("{} after the others", names.join(" ")))
+            }
+        };
+        let pauses = self.pauses.iter().map(|p| format!("c{} pauses {}", p.child, p.time));
+        f.write_str(&order.into_iter().chain(pauses).collect::<Vec<String>>().join(", "))
+    }
 }
 
 /// A time in which a disk completes nothing.
