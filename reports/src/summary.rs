@@ -30,6 +30,9 @@ pub struct Summary {
     pub profiles: BTreeMap<String, u64>,
     /// Faults that fired, by kind.
     pub faults: BTreeMap<String, u64>,
+    /// What became of faults, by kind of end.
+    #[serde(default)]
+    pub ends: BTreeMap<String, u64>,
     /// Votes by shape.
     pub shapes: BTreeMap<Shape, u64>,
     /// Votes by cell, of arrays of up to [`cell::CHILDREN_MAX`] children.
@@ -85,6 +88,7 @@ impl Summary {
         add(&mut self.verdicts, other.verdicts);
         add(&mut self.profiles, other.profiles);
         add(&mut self.faults, other.faults);
+        add(&mut self.ends, other.ends);
         add(&mut self.shapes, other.shapes);
         add(&mut self.cells, other.cells);
         for (profile, reach) in other.reach {
@@ -114,6 +118,7 @@ pub fn render(summary: &Summary, colour: Colour) -> String {
         block("runs", verdicts.map(|(word, runs, tone)| (word.into(), runs, tone)), colour),
         block("profiles", summary.profiles.iter().map(plain), colour),
         block("faults fired", summary.faults.iter().map(plain), colour),
+        block("faults ended", summary.ends.iter().map(plain), colour),
     ];
     text += &beside(blocks);
     text += &votes(summary, colour);
@@ -167,7 +172,7 @@ fn block(
 }
 
 /// Blocks next to each other.
-fn beside(blocks: [Option<Block>; 3]) -> String {
+fn beside(blocks: [Option<Block>; 4]) -> String {
     let blocks: Vec<_> = blocks.into_iter().flatten().collect();
     let depth = blocks.iter().map(Vec::len).max().unwrap_or(0);
     let mut text = String::new();

@@ -5,14 +5,20 @@
 //! check that found it.
 
 mod attribution;
+mod calls;
 mod case;
+mod cells;
+mod classified;
 mod conformance;
 mod expectations;
+mod ledger;
 mod members;
 mod promises;
 mod turns;
 mod waits;
 mod walk;
+
+pub use classified::Classified;
 
 use crate::{
     model::{Scenario, Stall},
@@ -55,6 +61,7 @@ pub fn judge(
     };
     if let Some(summary) = summary {
         conformance::count(&case, summary);
+        ledger::account::count(&case, summary);
     }
     let waits = waits::waits(&case).iter().map(|wait| wait.words()).collect();
     Run {
@@ -68,6 +75,13 @@ pub fn judge(
         waits,
         child_ios: finished.child_ios,
     }
+}
+
+/// The classes of the answers of every vote of a run that could be followed: those over the same bytes
+/// of all children first, each in order, then flushes, and reads of one child after the other.
+#[must_use]
+pub fn classify(scenario: &Scenario, finished: &Finished) -> Vec<Classified> {
+    Case::new(scenario, finished).ledger.classified().collect()
 }
 
 const CHECKS: &[Check] = &[
@@ -87,27 +101,53 @@ const CHECKS: &[Check] = &[
         attribution::attribution,
     ),
     ("turns", "overlapping requests take turns, where the array says so", turns::turns),
-    ("untouched", "bytes that nobody asked to change do not change", promises::untouched),
+    ("buffers", "bytes that nobody asked to change do not change", promises::untouched),
     (
         "promise",
-        "no more children misbehave than the threshold tolerates, if the scenario says so",
+        "no request meets more suspects than the threshold tolerates, if the scenario says so",
         promises::promise,
     ),
-    ("availability", "within the promised tolerance each request succeeds", promises::availability),
     (
-        "freshness",
-        "within the promised tolerance a read gives what was last acknowledged",
-        promises::freshness,
+        "in-budget",
+        "within what the threshold tolerates each request succeeds, and reads are right",
+        |case, found| case.ledger.report("in-budget", found),
     ),
     (
+        "fail-safe",
+        "a read gives no wrong bytes that fewer children answered than the threshold asks for",
+        |case, found| case.ledger.report("fail-safe", found),
+    ),
+    (
+        "prediction",
+        "each vote comes to what the laws say, and no child is wrong without a fault",
+        |case, found| case.ledger.report("prediction", found),
+    ),
+    (
+        "read-your-writes",
+        "within what the threshold tolerates a read gives what was last acknowledged, or newer",
+        |case, found| case.ledger.report("read-your-writes", found),
+    ),
+    (
+        "durability",
+        "what was acknowledged and flushed is there after a power cut",
+        |case, found| case.ledger.report("durability", found),
+    ),
+    ("closure", "a byte that a failed write was about is old or new", |case, found| {
+        case.ledger.report("closure", found)
+    }),
+    ("healing", "bytes that were overwritten or repaired are right again", |case, found| {
+        case.ledger.report("healing", found)
+    }),
+    ("conservation", "every fault comes to an end that is known", ledger::account::conservation),
+    (
         "blame",
-        "only children are reported, within the promised tolerance only those that misbehaved",
+        "only children are reported, within what is tolerated only for parts that went wrong",
         promises::blame,
     ),
     (
         "replicas",
-        "within the promised tolerance sound disks hold what was acknowledged",
-        promises::replicas,
+        "where a disk is sound it holds in the end what was acknowledged",
+        |case, found| case.ledger.report("replicas", found),
     ),
     ("expectations", "the scenario ends as its file says", expectations::expectations),
     ("idle rule", "each fault rule of a scenario file fires", expectations::idle_rules),

@@ -26,6 +26,7 @@ use stage::Stage;
 pub(crate) use stage::micros;
 use std::{
     future::Future,
+    ops::Range,
     pin::Pin,
     sync::{Arc, Mutex},
     time::Duration,
@@ -50,8 +51,8 @@ pub struct Finished {
     pub members: Vec<String>,
     /// How many operations the disks completed.
     pub child_ios: u64,
-    /// The disks that steps corrupted, each with the number of the entry that says so.
-    pub corrupted: Vec<(usize, u32)>,
+    /// What steps did to the media, in order.
+    pub damages: Vec<Damage>,
     /// What children answered to reads, with the number of the entry, if the array compares them.
     pub compared: Vec<(usize, Bytes)>,
 }
@@ -65,6 +66,30 @@ pub struct Recording {
     pub operations: Vec<Logged>,
     /// Whether a panic ended it.
     pub panicked: bool,
+}
+
+/// What a step did to a medium.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The number of the entry that says so.
+    pub entry: usize,
+    /// The disk.
+    pub child: u32,
+    /// What it was.
+    pub kind: DamageKind,
+}
+
+/// What a step can do to a disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DamageKind {
+    /// These bytes were overwritten.
+    Overwritten(Range<u64>),
+    /// The power went; what that cost is recorded as what befell the disk.
+    Power,
+    /// It stays as it is for good, and answers for good in one way, or not at all.
+    Frozen,
+    /// Whatever was wrong with it is over.
+    Healed,
 }
 
 /// The children that an array is to be built of.
@@ -240,7 +265,7 @@ fn finish(
         unfired: stage.plan().unfired().into_iter().map(String::from).collect(),
         members: names.into_iter().map(|c| c.name.as_str().into()).collect(),
         child_ios: stage.queue.completed(),
-        corrupted: stage.take_corrupted(),
+        damages: stage.take_damages(),
         compared: stage.take_compared(),
     }
 }

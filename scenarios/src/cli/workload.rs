@@ -64,6 +64,7 @@ pub(super) fn profile(random: &Random, promises: Promises) -> String {
     text += &line("", format!("faults at {} of operations: {}", random.rate, families.join(", ")));
     let whom = match promises {
         Promises::Correct => "on few enough children for every request to succeed and be right",
+        Promises::Within => "on any child: requests are right that meet few enough of them",
         Promises::Conforming => "on any child: reads may be wrong, as the rules say",
     };
     text + &line("", whom.into())

@@ -20,7 +20,7 @@ impl Drawn<'_> {
             // A budget sees to it that it is bearable at any time, whoever is struck.
             Promises::Correct if self.is_budgeted => children,
             Promises::Correct => children - threshold,
-            Promises::Conforming => children,
+            Promises::Conforming | Promises::Within => children,
         };
         let mut faulty: Vec<u32> = (0..children).collect();
         faulty.sort_by_key(|&child| self.keyed.draw(FAULTY, child, 0).word(0));

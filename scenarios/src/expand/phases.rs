@@ -19,7 +19,7 @@ impl Drawn<'_> {
         // Who must not misbehave is of the core.
         let mut rest = match self.promises {
             Promises::Correct => self.faulty(&scenario.array),
-            Promises::Conforming => (0..count).collect(),
+            Promises::Conforming | Promises::Within => (0..count).collect(),
         };
         rest.sort_by_key(|&child| self.keyed.draw(SWARM, 6, u64::from(child)).word(0));
         rest.truncate((draw.word(1) % (count - threshold + 1)) as usize);

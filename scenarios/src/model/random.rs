@@ -177,8 +177,10 @@ pub enum Promises {
     /// Only that the array does what its rules say with what its children answer.
     #[default]
     Conforming,
-    /// Besides, that every request succeeds and no read is wrong: faults stay within what the
+    /// Besides, that requests succeed and reads are right that meet no more suspects than the
     /// threshold tolerates.
+    Within,
+    /// Besides, that this is so of all requests.
     Correct,
 }
 

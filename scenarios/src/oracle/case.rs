@@ -1,10 +1,11 @@
 //! A finished run, arranged for questions.
 
+use super::{calls::Calls, ledger::Ledger};
 use crate::{
     model::{DiskSpec, Scenario},
     runner::Finished,
 };
-use quorate_engine::{Errno, SECTOR_BYTES};
+use quorate_engine::{Errno, NodeName, SECTOR_BYTES};
 use quorate_reports::{
     Entry, GuestOp, Outcome, RequestId, Violation, What, summary::Shape, trace::Change,
 };
@@ -20,6 +21,14 @@ pub(super) struct Case<'a> {
     pub(super) closed: Option<usize>,
     /// What the disks are like, by number.
     pub(super) disks: Vec<DiskSpec>,
+    /// Their names.
+    pub(super) names: Vec<NodeName>,
+    /// What they were asked.
+    pub(super) calls: Calls<'a>,
+    /// What was wrong with them, and what came of it.
+    pub(super) ledger: Ledger,
+    /// Where most of them would be equal if nothing went wrong: what each byte is at first.
+    fill: u8,
     /// The requests that were begun, by client and step.
     pub(super) requests: Vec<Asked<'a>>,
     /// The entries in which a request begins or is over, with its place in that list.
@@ -32,8 +41,6 @@ pub(super) struct Case<'a> {
     membership: Vec<(usize, Vec<u32>)>,
     /// From which entry on a disk was out of the array.
     removed: Vec<(usize, u32)>,
-    /// From which entry on there was something wrong with a disk other than being late, by number.
-    misbehaved: Vec<Option<usize>>,
 }
 
 /// One request of a client.
@@ -70,7 +77,10 @@ impl<'a> Case<'a> {
             finished,
             shapes: RefCell::default(),
             closed: None,
-            misbehaved: disks.iter().map(|disk| (disk.fill != usual).then_some(0)).collect(),
+            names: (0..disks.len()).map(|n| format!("c{n}").into()).collect(),
+            calls: Calls::new(disks.len()),
+            ledger: Ledger::default(),
+            fill: usual,
             disks,
             requests: Vec::new(),
             moments: Vec::new(),
@@ -79,14 +89,15 @@ impl<'a> Case<'a> {
             membership: vec![(0, first)],
             removed: Vec::new(),
         };
-        for &(at, disk) in &finished.corrupted {
-            case.note_misbehaviour(at, disk);
-        }
         for (at, entry) in finished.trace.entries.iter().enumerate() {
+            let tag = entry.request.and_then(|id| case.place(id));
             match &entry.what {
                 What::Membership(change) => case.note_membership(at, change),
-                What::Injected { child, firing, .. } if firing.fault != "delay" => {
-                    case.note_misbehaviour(at, *child);
+                What::Submit(call) => case.calls.submit(at, tag, call),
+                What::Injected { ordinal: 1.., .. } => case.calls.fire(at),
+                What::Spared { .. } => case.calls.spare(at),
+                What::Reply { child, ordinal, answer } => {
+                    case.calls.answer(at, *child, *ordinal, answer);
                 }
                 _ => {}
             }
@@ -110,6 +121,7 @@ impl<'a> Case<'a> {
                 case.closed.get_or_insert(at);
             }
         }
+        case.ledger = Ledger::of(&case);
         case
     }
 
@@ -145,34 +157,19 @@ impl<'a> Case<'a> {
         until.into_iter().any(|(_, members)| members.contains(&disk))
     }
 
-    /// Whether a disk has misbehaved up to this entry: a rule that is more than a delay has fired on
-    /// it, a step has corrupted it, it began with other bytes than most, or joined late.
-    pub(super) fn has_misbehaved(&self, disk: u32, entry: usize) -> bool {
-        self.misbehaved[disk as usize].is_some_and(|at| at <= entry)
-    }
-
     /// What all bytes are at first, on most disks.
     pub(super) fn fill(&self) -> u8 {
-        self.scenario.usual_fill()
+        self.fill
     }
 
-    /// The entry from which on more children have misbehaved than the threshold tolerates; how many
-    /// of them, and of how many.
-    pub(super) fn beyond_tolerance(&self) -> Option<(usize, usize, usize)> {
-        // Whether an inner array as a whole has misbehaved nobody says.
-        if !self.scenario.array.inner.is_empty() {
-            return None;
-        }
-        let changes = self.membership.iter().map(|(at, _)| *at);
-        let mut moments: Vec<usize> =
-            self.misbehaved.iter().copied().flatten().chain(changes).collect();
-        moments.sort_unstable();
-        moments.into_iter().find_map(|at| {
-            let members = self.members_at(at);
-            let bad = members.iter().filter(|disk| self.has_misbehaved(**disk, at)).count();
-            let tolerated = members.len().saturating_sub(self.scenario.array.vote_threshold);
-            (bad > tolerated).then_some((at, bad, members.len()))
-        })
+    /// The disk of this node name.
+    pub(super) fn disk(&self, name: &NodeName) -> Option<u32> {
+        (0..).zip(&self.names).find_map(|(disk, other)| (other == name).then_some(disk))
+    }
+
+    /// The place of a request, if it was begun.
+    pub(super) fn place(&self, id: RequestId) -> Option<usize> {
+        *self.places.get(usize::from(id.client))?.get(id.step as usize)?
     }
 
     /// The error of a request that no child is asked about.
@@ -231,7 +228,6 @@ impl<'a> Case<'a> {
         match change {
             Change::Added { child, .. } => {
                 members.push(*child);
-                self.note_misbehaviour(at, *child);
             }
             Change::Removed { child, .. } => {
                 members.retain(|member| member != child);
@@ -240,11 +236,6 @@ impl<'a> Case<'a> {
             Change::Refused(_) => return,
         }
         self.membership.push((at, members));
-    }
-
-    fn note_misbehaviour(&mut self, at: usize, disk: u32) {
-        let since = &mut self.misbehaved[disk as usize];
-        *since = Some(since.map_or(at, |before| before.min(at)));
     }
 }
 

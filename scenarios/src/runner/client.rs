@@ -1,7 +1,7 @@
 //! A client: does its steps one after the other.
 
 use super::{
-    Subject, open_disk,
+    DamageKind, Subject, open_disk,
     stage::{Stage, Tagged, kind_number, number},
 };
 use crate::model::{Action, Request, Selection};
@@ -107,14 +107,16 @@ impl Player {
                 corrupted.overwrite(*offset, data.into()).await.expect("checked when it was read");
                 let text =
                     format!("corrupt c{child}: {bytes} bytes at {offset} become {fill:#04x}");
-                self.stage.corrupted(*child, text);
+                let kind = DamageKind::Overwritten(*offset..offset + bytes);
+                self.stage.damaged(*child, kind, text);
                 self.stage.plan().doubt(*child, *offset..offset + bytes);
             }
             Action::CutPower { children, crash, fails } => {
                 let all: Vec<_> = (0..).zip(&self.subject.children).collect();
                 for (child, device) in all {
                     if children.as_ref().is_none_or(|some| some.contains(&child)) {
-                        self.stage.corrupted(child, format!("power cut of c{child}"));
+                        let text = format!("power cut of c{child}");
+                        self.stage.damaged(child, DamageKind::Power, text);
                         let draw = self.stage.power_draw(child, id);
                         let firing = device.cut_power(crash, *fails, &draw).await;
                         self.stage.struck(child, &firing);
@@ -137,7 +139,7 @@ impl Player {
                     self.subject.children[number as usize].heal();
                     self.stage.plan().healed(number);
                     self.stage.queue.revive(number);
-                    self.control(format!("heal c{number}"));
+                    self.stage.damaged(number, DamageKind::Healed, format!("heal c{number}"));
                 }
             }
             Action::Freeze { children, how } => {
@@ -153,7 +155,8 @@ impl Player {
                     if how != "hung" {
                         self.stage.queue.revive(number);
                     }
-                    self.stage.corrupted(number, format!("c{number} stays {how}"));
+                    let text = format!("c{number} stays {how}");
+                    self.stage.damaged(number, DamageKind::Frozen, text);
                 }
             }
             Action::Add { child, .. } => {

@@ -1,6 +1,6 @@
 //! What everybody in a run shares: device time, the record, whose request is being polled.
 
-use super::schedule;
+use super::{Damage, DamageKind, schedule};
 use crate::model::Scenario;
 use bytes::Bytes;
 use quorate_engine::{Event, EventSink};
@@ -46,8 +46,8 @@ pub(super) struct Stage {
     done: Mutex<Done>,
     children: Mutex<Vec<Arc<FaultyChild>>>,
     own: Weak<Self>,
-    /// The disks that a step corrupts, each with the entry that says so.
-    corrupted: Mutex<Vec<(usize, u32)>>,
+    /// What steps do to the media.
+    damages: Mutex<Vec<Damage>>,
     /// The bytes of the answers to reads, by entry: kept where children are compared.
     compared: Option<Mutex<Vec<(usize, Bytes)>>>,
 }
@@ -91,7 +91,7 @@ impl Stage {
             done: Mutex::default(),
             children: Mutex::default(),
             own: own.clone(),
-            corrupted: Mutex::default(),
+            damages: Mutex::default(),
             compared: scenario.array.blkverify.then(Mutex::default),
         })
     }
@@ -117,10 +117,11 @@ impl Stage {
         }
     }
 
-    /// Records that a step corrupts a disk.
-    pub(super) fn corrupted(&self, child: u32, text: String) {
-        let at = self.recorder().entries().len();
-        self.corrupted.lock().expect("nothing panics under this lock").push((at, child));
+    /// Records that a step damages a disk.
+    pub(super) fn damaged(&self, child: u32, kind: DamageKind, text: String) {
+        let entry = self.recorder().entries().len();
+        let damage = Damage { entry, child, kind };
+        self.damages.lock().expect("nothing panics under this lock").push(damage);
         self.record(What::Control(text));
     }
 
@@ -146,9 +147,9 @@ impl Stage {
         })
     }
 
-    /// The disks that steps have corrupted, each with the entry that says so.
-    pub(super) fn take_corrupted(&self) -> Vec<(usize, u32)> {
-        mem::take(&mut *self.corrupted.lock().expect("nothing panics under this lock"))
+    /// What steps have done to the media, in order.
+    pub(super) fn take_damages(&self) -> Vec<Damage> {
+        mem::take(&mut *self.damages.lock().expect("nothing panics under this lock"))
     }
 
     /// The bytes of the answers to reads, by entry, where children are compared.

@@ -260,6 +260,7 @@ impl BlockDevice for Voting {
             match self.bug {
                 Bug::AlwaysFails => Err(Errno::EIO),
                 Bug::MakesDataUp => Ok(vec![0x5a; bytes].into()),
+                Bug::AnswersSevens => Ok(vec![7; bytes].into()),
                 Bug::BlamesTheInnocent | Bug::BlamesAStranger => {
                     let stranger = self.bug == Bug::BlamesAStranger;
                     let node_name = if stranger { "x".into() } else { self.children[0].0.clone() };

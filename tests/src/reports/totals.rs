@@ -25,6 +25,11 @@ pub(crate) fn night() -> Summary {
             .into(),
         profiles: counts(&[("mixed", 800_000), ("gluster", 4_330), ("crash", 400_000)]),
         faults: counts(&[("corrupt", 310_224), ("status", 1_250_002), ("hang", 901)]),
+        ends: counts(&[
+            ("reported", 1_400_003),
+            ("overwritten", 160_000),
+            ("latent-unread", 1_124),
+        ]),
         shapes: [
             (shape("read 2/3 unanimous"), 9_000_000),
             (shape("read 3/5 outvoted"), 310_000),
@@ -71,12 +76,19 @@ fn summaries() -> impl Strategy<Value = Summary> {
     let reach = reach.prop_map(|(children, after)| Reach { children, after });
     let coverage = (shapes, cells, btree_map("[a-c]", reach, 0..3));
     let numbers = [count(), count(), count(), count()];
-    (verdicts, [words(), words()], coverage, numbers, failures).prop_map(
-        |(verdicts, [profiles, faults], coverage, [child_ios, elapsed, cpu, spared], failures)| {
+    (verdicts, [words(), words(), words()], coverage, numbers, failures).prop_map(
+        |(
+            verdicts,
+            [profiles, faults, ends],
+            coverage,
+            [child_ios, elapsed, cpu, spared],
+            failures,
+        )| {
             Summary {
                 verdicts,
                 profiles,
                 faults,
+                ends,
                 shapes: coverage.0,
                 cells: coverage.1,
                 reach: coverage.2,

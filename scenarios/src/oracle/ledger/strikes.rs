@@ -1,0 +1,140 @@
+//! What befalls a child as a whole, or its medium: by rules that strike by themselves, by what an
+//! operation sets off, by steps.
+
+use super::{
+    Walk,
+    account::{CauseKind, End},
+    taint::Until,
+};
+use crate::runner::{Damage, DamageKind};
+use quorate_faults::{
+    alteration::{Alteration, Run},
+    fault::{Dirty, Heal},
+    host::Firing,
+    rule::OpKind,
+};
+
+/// What excuses that a child fails, or does not do what it says, without a fault of the operation.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trouble {
+    /// It may fail whatever it is asked from now on.
+    lasts: bool,
+    /// The entry at which its power last went, and the time until which it is down.
+    crash: Option<(usize, u64)>,
+}
+
+impl Walk<'_> {
+    /// Whether an operation may fail for what is wrong with its child as a whole.
+    pub(super) fn is_troubled(&self, place: usize) -> bool {
+        let call = &self.case.calls.all[place];
+        let Trouble { lasts, crash } = self.troubles[call.call.child as usize];
+        let begun = self.case.entries()[call.submitted].at;
+        lasts || crash.is_some_and(|(at, until)| call.submitted < at || begun < until)
+    }
+
+    /// A rule strikes a child by itself, or a step as one would.
+    pub(super) fn strike(&mut self, at: usize, child: u32, firing: &Firing) {
+        let cause = self.ledger.account.open(CauseKind::Rule, child, Some(at));
+        for alteration in &firing.alterations {
+            self.alter(at, child, alteration, cause);
+        }
+        let taint = &self.taints[child as usize];
+        if !taint.all_causes().any(|other| other == cause) {
+            self.ledger.account.end(cause, End::Harmless);
+        }
+    }
+
+    /// What a fault makes of the medium or the child, beside the operation that it befalls.
+    pub(super) fn alter(&mut self, at: usize, child: u32, alteration: &Alteration, cause: usize) {
+        let now = self.case.entries()[at].at;
+        let taint = &mut self.taints[child as usize];
+        let trouble = &mut self.troubles[child as usize];
+        let mut again = |runs: &[Run]| {
+            runs.iter().for_each(|run| taint.add(run.range.clone(), cause));
+        };
+        match alteration {
+            Alteration::Rot { flips, heal } => taint.rot(flips, Until::of(*heal), cause),
+            Alteration::Stuck { bits, .. } => taint.rot(bits, Until::Healed, cause),
+            Alteration::Unreadable { range, heal, .. } => {
+                let until = match heal {
+                    Heal::Overwrite => Until::Sectors,
+                    Heal::Never => Until::Healed,
+                };
+                taint.add_until(range.clone(), until, cause);
+            }
+            Alteration::Ghost { range, heal, .. } => {
+                taint.add_until(range.clone(), Until::of(*heal), cause);
+            }
+            Alteration::Replay(runs) => again(runs),
+            Alteration::Flush { dirty: Dirty::Revert, left, .. } => again(left),
+            Alteration::Flush { dirty, .. } => {
+                trouble.lasts |= matches!(dirty, Dirty::Latch | Dirty::Eject | Dirty::Deferred);
+            }
+            Alteration::ReadOnly => trouble.lasts = true,
+            Alteration::Rollback { ranges, .. } => {
+                ranges.iter().for_each(|range| taint.add(range.clone(), cause));
+            }
+            Alteration::Widen(range) => taint.add(range.clone(), cause),
+            Alteration::Crash { kept, lost, down, .. } => {
+                let gone = lost.iter().chain(kept);
+                for run in gone {
+                    let ended = taint.causes(&run.range).filter(|other| *other != cause);
+                    ended.for_each(|other| self.ledger.account.end(other, End::CrashedAway));
+                    taint.add(run.range.clone(), cause);
+                }
+                let micros = u64::try_from(down.as_micros()).unwrap_or(u64::MAX);
+                trouble.crash = Some((at, now.saturating_add(micros)));
+                self.crashes.push(at);
+            }
+            // Of the operation alone; or of the next power cut, which says what it costs.
+            Alteration::Flip(_)
+            | Alteration::Force { .. }
+            | Alteration::Misdirect { .. }
+            | Alteration::Stale { .. }
+            | Alteration::Fill { .. }
+            | Alteration::Volatile
+            | Alteration::Short { .. }
+            | Alteration::Length { .. }
+            | Alteration::Kind(_)
+            | Alteration::Extent { .. } => {}
+        }
+    }
+
+    /// A step does something to a disk.
+    pub(super) fn damage(&mut self, damage: &Damage) {
+        let Damage { entry, child, kind } = damage;
+        let child_at = *child as usize;
+        match kind {
+            // What that costs stands behind it.
+            DamageKind::Power => {}
+            DamageKind::Overwritten(range) => {
+                let cause = self.ledger.account.open(CauseKind::Step, *child, Some(*entry));
+                self.taints[child_at].add(range.clone(), cause);
+            }
+            DamageKind::Frozen => {
+                let cause = self.ledger.account.open(CauseKind::Step, *child, Some(*entry));
+                let whole = 0..self.case.disks[child_at].bytes;
+                self.taints[child_at].add_until(whole, Until::Healed, cause);
+                self.troubles[child_at].lasts = true;
+            }
+            DamageKind::Healed => {
+                self.troubles[child_at] = Trouble::default();
+                let account = &mut self.ledger.account;
+                self.taints[child_at].lift(|cause| account.end(cause, End::Repaired));
+            }
+        }
+    }
+
+    /// Whether a kind of operation is about the child alone, and nothing is voted on.
+    pub(super) fn is_single(kind: OpKind) -> bool {
+        matches!(
+            kind,
+            OpKind::BlockStatus
+                | OpKind::Length
+                | OpKind::Open
+                | OpKind::Close
+                | OpKind::Discard
+                | OpKind::Truncate
+        )
+    }
+}
