@@ -10,7 +10,7 @@ use crate::{
     fault::Fault,
     fire::{EVERYBODY, Match},
     host::{ChildOp, Firing},
-    matching::{has_past, is_counted, is_open, is_status, nanos, struck, taint, touched},
+    matching::{is_counted, is_named, is_open, is_status, nanos, struck, taint, touched},
     rule::{ArrayEvent, Group, OpKind, Rule, Sharing, When},
     seen::{Needs, Seen},
     strike::Strike,
@@ -348,7 +348,8 @@ impl Plan {
             let matched = counter.matched;
             let is_over = compiled.rule.when.max.is_some_and(|max| counter.fired >= max);
             let is_beaten = decision.effect.status.is_some() && is_status(&compiled.rule.r#do);
-            if is_over || is_beaten || !is_open(&compiled.rule.when, now) {
+            let when = &compiled.rule.when;
+            if is_over || is_beaten || !is_open(when, now) || !is_named(when, op) {
                 continue;
             }
             let (child, op) = (op.child, Some(op));
@@ -371,9 +372,7 @@ impl Plan {
         rule: usize,
         is_drawn: bool,
     ) {
-        let takes_over = || state.guard.as_ref().is_some_and(|guard| guard.has_deflected(rule));
-        let has_past = has_past(&match_.compiled.rule.r#do, match_.seen, &match_.range);
-        if !has_past || !is_drawn && !takes_over() {
+        if !is_drawn && !state.guard.as_ref().is_some_and(|guard| guard.has_deflected(rule)) {
             return;
         }
         let own = self.own_effect(match_);

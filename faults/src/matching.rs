@@ -11,16 +11,6 @@ use crate::{
 use quorate_engine::{Sectors, event::SECTOR_BYTES};
 use std::{ops::Range, time::Duration};
 
-impl Rule {
-    /// The bytes of an operation of one of its children that it is about; nothing, where the operation
-    /// is no match. `length` is that of the device.
-    #[must_use]
-    pub fn matches(&self, op: &ChildOp, length: u64) -> Option<Range<u64>> {
-        let seen = Seen { length, ..Seen::default() };
-        self.on.contains(&op.kind).then(|| touched(self, op, &seen))?
-    }
-}
-
 /// The bytes of the operation that lie where the rule applies, or nothing where it does not.
 pub(crate) fn touched(rule: &Rule, op: &ChildOp, seen: &Seen) -> Option<Range<u64>> {
     let Place { sectors, origin, bytes } = &rule.r#where;
@@ -68,21 +58,14 @@ pub(crate) fn touched(rule: &Rule, op: &ChildOp, seen: &Seen) -> Option<Range<u6
         Fault::Unreadable { at, .. } => {
             !range.is_empty() && at.is_none_or(|at| range.contains(&at))
         }
+        Fault::Replay(earlier) => !seen.replayed(*earlier, &range).is_empty(),
+        Fault::Rollback(earlier) => seen.rolled_back(*earlier).is_some(),
         Fault::Widen { unit } => widened(*unit, &range, seen.length) != range,
         Fault::Stale { .. } | Fault::Zero { .. } | Fault::Torn { .. } => !range.is_empty(),
         Fault::Short { bytes } => *bytes < op.bytes,
         _ => true,
     };
     is_possible.then_some(range)
-}
-
-/// Whether there is anything for the fault to go back to. Matches count whether or not.
-pub(crate) fn has_past(fault: &Fault, seen: &Seen, range: &Range<u64>) -> bool {
-    match fault {
-        Fault::Replay(earlier) => !seen.replayed(*earlier, range).is_empty(),
-        Fault::Rollback(earlier) => seen.rolled_back(*earlier).is_some(),
-        _ => true,
-    }
 }
 
 /// The bytes of a device that a rule strikes, or nothing where it does not.
@@ -93,7 +76,8 @@ pub(crate) fn struck(rule: &Rule, seen: &Seen) -> Option<Range<u64>> {
         (sectors.start * SECTOR_BYTES).min(end)..end
     });
     let is_possible = match &rule.r#do {
-        Fault::Crash(_) | Fault::Rollback(_) => true,
+        Fault::Crash(_) => true,
+        Fault::Rollback(earlier) => seen.rolled_back(*earlier).is_some(),
         _ => !range.is_empty(),
     };
     is_possible.then_some(range)
@@ -135,6 +119,11 @@ pub(crate) fn is_open(when: &When, now: Duration) -> bool {
         };
         since < end - window.start
     })
+}
+
+/// Whether the rule is about this very operation, if it is about single ones.
+pub(crate) fn is_named(when: &When, op: &ChildOp) -> bool {
+    when.operations.is_empty() || when.operations.contains(&op.ordinal)
 }
 
 /// Whether the match of this number is one that fires.

@@ -293,6 +293,10 @@ pub struct When {
     /// Only matches of these numbers; written as one number or as a list.
     #[serde(default, with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
     pub nth: Vec<u64>,
+    /// Only operations of these numbers among those of their child. Files do not have it: it is how a
+    /// script of a run, which knows what was struck, finds out which match of its rule that is.
+    #[serde(skip)]
+    pub operations: Vec<u64>,
     /// Only every match whose number is a multiple of this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<u64>,

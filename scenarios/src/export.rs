@@ -11,13 +11,17 @@ use crate::{
     model::{Disk, Number, Scenario, Schedule},
     runner::{self, Engine, Recording},
 };
-use operations::{Operations, Struck};
+use operations::Operations;
 use quorate_faults::{
     check::PlanError,
     fault::{Delaying, Fault},
     rule::{Children, OpKind, Place, Rule, When},
 };
-use std::{collections::BTreeSet, time::Duration};
+use quorate_reports::What;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// The scenario of the run that this scenario has on our own engine, or on another one, with nothing
 /// left to be drawn.
@@ -26,9 +30,13 @@ use std::{collections::BTreeSet, time::Duration};
 /// A rule of the scenario can never fire, or names what is not there.
 pub fn scripted(scenario: &Scenario, engine: Option<&dyn Engine>) -> Result<Scenario, PlanError> {
     let recording = runner::record(scenario, engine)?;
-    Ok(script(scenario, &recording))
+    let mut script = script(scenario, &recording);
+    let again = runner::record(&script, engine)?;
+    number(&mut script, &again);
+    Ok(script)
 }
 
+/// The script, whose rules name the operations that they strike.
 fn script(scenario: &Scenario, recording: &Recording) -> Scenario {
     let operations = Operations::of(scenario, recording);
     let mut names = BTreeSet::new();
@@ -57,52 +65,54 @@ fn script(scenario: &Scenario, recording: &Recording) -> Scenario {
     }
 }
 
-/// What a rule did: rules for each disk and each different effect.
+/// Has the rules count their matches rather than name operations: which those are shows when the script
+/// is run.
+fn number(script: &mut Scenario, recording: &Recording) {
+    let mut matches: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for entry in &recording.entries {
+        if let What::Injected { firing, .. } = &entry.what {
+            matches.entry(&firing.rule).or_default().push(firing.matched);
+        }
+    }
+    for rule in script.rules.iter_mut().filter(|rule| !rule.when.operations.is_empty()) {
+        rule.when.operations.clear();
+        rule.when.nth = matches.remove(rule.name.as_str()).unwrap_or_default();
+    }
+    // What has struck in the run strikes in its script, unless the run is another one each time.
+    script.rules.retain(|rule| rule.on.is_empty() || !rule.when.nth.is_empty());
+}
+
+/// What a rule did: one rule for each disk and each different effect.
 fn script_rule(
     rule: &Rule,
     operations: &Operations<'_>,
     names: &mut BTreeSet<String>,
 ) -> Vec<Rule> {
-    let mut effects: Vec<(u32, Fault, Moments)> = Vec::new();
-    for Struck { child, alarm, op, firing } in operations.struck_by(&rule.name) {
-        let landed = |write| operations.landed(child, write);
-        for mut fault in fixed::faults(&rule.r#do, op, firing, landed) {
-            if let (Fault::Crash(crash), None) = (&mut fault, op) {
-                crash.down = crash.down.saturating_sub(Duration::from_micros(alarm.late));
-            }
-            let is_like = |(other, known, moments): &(u32, Fault, Moments)| {
-                *other == child && *known == fault && moments.at.is_none() && op.is_some()
+    let mut scripted: Vec<Rule> = Vec::new();
+    for struck in operations.struck_by(&rule.name) {
+        for fault in fixed::faults(&rule.r#do, &struck, operations) {
+            let when = match struck.op {
+                Some(op) => When { operations: vec![op.ordinal], ..When::default() },
+                None => When { at: Some(Duration::from_micros(struck.at)), ..When::default() },
             };
-            let known = effects.iter().position(is_like).unwrap_or(effects.len());
-            if known == effects.len() {
-                let at = op.is_none().then(|| Duration::from_micros(alarm.at));
-                let moments = Moments { at, ordinals: Vec::new() };
-                effects.push((child, fault, moments));
+            let child = Children::Index(struck.child);
+            let same = scripted
+                .iter_mut()
+                .find(|other| other.child == child && other.r#do == fault && struck.op.is_some());
+            match same {
+                Some(other) => other.when.operations.extend(when.operations),
+                None => scripted.push(Rule { child, when, r#do: fault, ..rule.clone() }),
             }
-            effects[known].2.ordinals.extend(op.map(|op| op.ordinal));
         }
     }
-    let is_one = effects.len() == 1;
-    let scripted = effects.into_iter().map(|(child, fault, moments)| {
-        let name = if is_one { rule.name.clone() } else { format!("{} c{child}", rule.name) };
-        let mut scripted = Rule {
-            name: own(name, names),
-            on: rule.on.clone(),
-            child: Children::Index(child),
-            r#where: rule.r#where.clone(),
-            when: When { at: moments.at, ..When::default() },
-            r#do: fault,
-        };
-        scripted.when.nth = operations.numbers(&scripted, child, &moments.ordinals);
-        scripted
-    });
-    scripted.collect()
-}
-
-/// When an effect came: as these operations were asked for, or by itself at this time.
-struct Moments {
-    at: Option<Duration>,
-    ordinals: Vec<u64>,
+    let is_one = scripted.len() == 1;
+    for rule in &mut scripted {
+        if let (Children::Index(child), false) = (&rule.child, is_one) {
+            rule.name = format!("{} c{child}", rule.name);
+        }
+        rule.name = own(rule.name.clone(), names);
+    }
+    scripted
 }
 
 /// Disks are opened and closed by operations only where a rule names that: rules that keep it so where

@@ -104,7 +104,7 @@ pub struct Logged {
 struct Entry {
     /// When it is due.
     deadline: u64,
-    ending: Ending,
+    course: Course,
     number: u64,
     slot: usize,
     /// Of a device's operation; a timer has none.
@@ -114,14 +114,14 @@ struct Entry {
     logged: usize,
 }
 
-/// What an entry asks of the run.
+/// How an entry ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ending {
-    /// It completes when it is due.
-    Plain,
-    /// It does not complete, due or not.
-    Hung,
-    /// It completes when it is due, and is no reason for a run to go on.
+enum Course {
+    /// In its turn.
+    Ends,
+    /// Not by itself, due or not.
+    Hangs,
+    /// In its turn, but it is no reason for a run to go on.
     Alarm,
 }
 
@@ -168,34 +168,34 @@ impl Queue {
 
     /// Enters an operation that takes `delay` microseconds.
     pub fn submit(&self, label: Label, delay: u64) -> Completion {
-        self.enter(Some(label), delay, Ending::Plain)
+        self.enter(Some(label), delay, Course::Ends)
     }
 
     /// Enters an operation that does not end unless its device is revived, and not before `delay`
     /// microseconds.
     pub fn hang(&self, label: Label, delay: u64) -> Completion {
-        self.enter(Some(label), delay, Ending::Hung)
+        self.enter(Some(label), delay, Course::Hangs)
     }
 
     /// A timer.
     pub fn sleep(&self, delay: u64) -> Completion {
-        self.enter(None, delay, Ending::Plain)
+        self.enter(None, delay, Course::Ends)
     }
 
-    /// A timer that nobody waits for: it completes in its turn, but only while something else is
-    /// still to complete.
+    /// A timer that nobody waits for: it completes in its turn, behind whatever completes at the same
+    /// time, but only while something else is still to complete.
     pub fn alarm(&self, delay: u64) -> Completion {
-        self.enter(None, delay, Ending::Alarm)
+        self.enter(None, delay, Course::Alarm)
     }
 
     /// Lets the operations of a device end that hang now.
     pub fn revive(&self, child: u32) {
         for entry in self.inner().matching(Pattern { child: Some(child), kind: None }) {
-            entry.ending = Ending::Plain;
+            entry.course = Course::Ends;
         }
     }
 
-    fn enter(&self, label: Option<Label>, delay: u64, ending: Ending) -> Completion {
+    fn enter(&self, label: Option<Label>, delay: u64, course: Course) -> Completion {
         let mut inner = self.inner();
         let slot = inner.free.pop().unwrap_or_else(|| {
             inner.slots.push(Slot::Free);
@@ -211,7 +211,7 @@ impl Queue {
             logged = log.len();
             log.push(Logged { label, begun, ended: None });
         }
-        inner.pending.push(Entry { deadline, ending, number, slot, label, held, logged });
+        inner.pending.push(Entry { deadline, course, number, slot, label, held, logged });
         Completion { queue: self.clone(), slot, done: false }
     }
 
@@ -263,12 +263,8 @@ impl Queue {
     #[must_use]
     pub fn hung(&self) -> Vec<Label> {
         let inner = self.inner();
-        inner
-            .pending
-            .iter()
-            .filter(|entry| entry.ending == Ending::Hung)
-            .filter_map(|entry| entry.label)
-            .collect()
+        let hung = inner.pending.iter().filter(|entry| entry.course == Course::Hangs);
+        hung.filter_map(|entry| entry.label).collect()
     }
 
     /// Completes the entry whose turn it is. `None` if there is none that can complete.
@@ -286,15 +282,17 @@ impl Queue {
             }
         }
         let now = inner.now;
-        match mem::replace(&mut inner.slots[entry.slot], Slot::Done) {
-            Slot::Waiting(Some(waker)) => {
-                drop(inner);
-                waker.wake();
+        let waker = inner.finish(entry.slot);
+        let mut wakers = Vec::new();
+        if entry.course == Course::Alarm {
+            // Alarms of one moment are one moment: nobody sees what is between them.
+            while let Some(at) = inner.due_alarm(now) {
+                let slot = inner.pending.swap_remove(at).slot;
+                wakers.extend(inner.finish(slot));
             }
-            Slot::Waiting(None) => {}
-            Slot::Orphan => inner.give_back(entry.slot),
-            Slot::Free | Slot::Done => unreachable!("an entry completes once"),
         }
+        drop(inner);
+        waker.into_iter().chain(wakers).for_each(Waker::wake);
         Some(now)
     }
 
@@ -314,20 +312,21 @@ impl Inner {
                 picked
             }
         };
-        let is_timer = |e: &Entry| e.label.is_none() && e.ending != Ending::Alarm;
-        if operation.is_none() && !self.pending.iter().any(is_timer) {
-            return None;
-        }
-        match (self.timer(), operation) {
-            (Some((at, end)), Some((_, due))) if end <= due => Some((at, end.max(self.now))),
-            (Some((at, end)), None) => Some((at, end.max(self.now))),
-            (_, operation) => operation,
-        }
+        let timer = self.first_of(|entry| entry.label.is_none() && entry.course != Course::Alarm);
+        let next = match (timer, operation) {
+            (Some((at, end)), Some((_, due))) if end <= due => (at, end.max(self.now)),
+            (Some((at, end)), None) => (at, end.max(self.now)),
+            // An alarm is no reason to go on.
+            (_, operation) => operation?,
+        };
+        let alarm = self.first_of(|entry| entry.course == Course::Alarm);
+        let is_before = |&(_, end): &(usize, u64)| end.max(self.now) < next.1;
+        Some(alarm.filter(is_before).map_or(next, |(at, end)| (at, end.max(self.now))))
     }
 
-    /// The timer that ends first, by its end and then by age.
-    fn timer(&self) -> Option<(usize, u64)> {
-        let timers = self.pending.iter().enumerate().filter(|(_, entry)| entry.label.is_none());
+    /// The timer that ends first of these, by its end and then by age.
+    fn first_of(&self, is_it: impl Fn(&Entry) -> bool) -> Option<(usize, u64)> {
+        let timers = self.pending.iter().enumerate().filter(|(_, entry)| is_it(entry));
         let ends = timers.map(|(at, entry)| (entry.deadline, entry.number, at));
         ends.min().map(|(end, _, at)| (at, end))
     }
@@ -367,13 +366,32 @@ impl Inner {
     /// The operation of an entry, if it may complete.
     fn candidate(&self, entry: &Entry) -> Option<Candidate> {
         let Entry { deadline, number, .. } = *entry;
-        let label = entry.label.filter(|_| !entry.held && entry.ending != Ending::Hung)?;
+        let label = entry.label.filter(|_| !entry.held && entry.course == Course::Ends)?;
         let is_turn = self.order.front().is_none_or(|first| *first == label.child);
         is_turn.then_some(Candidate { label, deadline, number })
     }
 
     fn matching(&mut self, pattern: Pattern) -> impl Iterator<Item = &mut Entry> {
         self.pending.iter_mut().filter(move |e| e.label.is_some_and(|l| pattern.matches(&l)))
+    }
+
+    /// The alarm that is due, the oldest of several.
+    fn due_alarm(&self, now: u64) -> Option<usize> {
+        let due = |entry: &Entry| entry.course == Course::Alarm && entry.deadline <= now;
+        let alarms = self.pending.iter().enumerate().filter(|(_, entry)| due(entry));
+        alarms.min_by_key(|(_, entry)| (entry.deadline, entry.number)).map(|(at, _)| at)
+    }
+
+    /// What waits in a slot has come to its end. Gives back whom to wake.
+    fn finish(&mut self, slot: usize) -> Option<Waker> {
+        match mem::replace(&mut self.slots[slot], Slot::Done) {
+            Slot::Waiting(waker) => waker,
+            Slot::Orphan => {
+                self.give_back(slot);
+                None
+            }
+            Slot::Free | Slot::Done => unreachable!("an entry completes once"),
+        }
     }
 
     fn give_back(&mut self, slot: usize) {

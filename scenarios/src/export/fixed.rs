@@ -1,35 +1,40 @@
 //! Faults with nothing left to be drawn: what each did in one firing.
 
-use quorate_engine::event::SECTOR_BYTES;
+use super::operations::Operations;
+use quorate_engine::{SECTOR_BYTES, Sectors};
 use quorate_faults::{
     alteration::{Alteration, Flip, Run},
     fault::{
-        Amount, Applied, Crash, Damage, Delaying, Earlier, Fault, Keep, Rest, Stability, Stuck,
-        Survivors,
+        Amount, Applied, Crash, Damage, Delaying, Fault, Keep, Rest, Stability, Stuck, Survivors,
     },
     host::{ChildOp, Delay, Firing},
 };
+use std::{iter, ops::Range};
 
-/// Faults that together do the same to this operation, or by themselves, and draw nothing. `landed` says
-/// of a write of the disk how many entries of the record came before its end.
+/// One firing of a rule: on an operation, unless it struck by itself.
+pub(super) struct Struck<'a> {
+    pub(super) child: u32,
+    pub(super) op: Option<&'a ChildOp>,
+    /// When, in microseconds.
+    pub(super) at: u64,
+    pub(super) firing: &'a Firing,
+}
+
+/// The faults that do the same in this place and draw nothing.
 pub(super) fn faults(
     fault: &Fault,
-    op: Option<&ChildOp>,
-    firing: &Firing,
-    landed: impl Fn(u64) -> usize,
+    struck: &Struck<'_>,
+    operations: &Operations<'_>,
 ) -> Vec<Fault> {
-    let fixed = match fault {
+    let firing = struck.firing;
+    let one = match fault {
         Fault::Status { errno, applied } => {
-            Fault::Status { errno: *errno, applied: part(applied, op, firing) }
+            Fault::Status { errno: *errno, applied: part(applied, struck) }
         }
-        Fault::Hang { applied } => Fault::Hang { applied: part(applied, op, firing) },
-        Fault::Torn { then, rest: Rest::Garbage, .. } => {
-            let garbage = Fault::Corrupt { damage: damage(firing), stability: Stability::Fresh };
-            let failed = then.map(|errno| Fault::Status { errno, applied: Applied::All });
-            return [garbage].into_iter().chain(failed).collect();
-        }
+        Fault::Hang { applied } => Fault::Hang { applied: part(applied, struck) },
+        Fault::Torn { rest: Rest::Garbage, .. } => return garbage(firing),
         Fault::Torn { keep, unit, then, rest } => {
-            let keep = kept(keep, *unit, op, firing);
+            let keep = kept(keep, *unit, struck);
             Fault::Torn { keep, unit: *unit, then: *then, rest: *rest }
         }
         Fault::Delay(_) => match firing.delay {
@@ -41,31 +46,30 @@ pub(super) fn faults(
         }
         Fault::Rot { heal, .. } => Fault::Rot { damage: damage(firing), heal: *heal },
         Fault::Stuck { stuck: Stuck::Bits(_), level } => {
-            let Amount::Flips(bits) = damage(firing).amount else { unreachable!("as it is made") };
-            Fault::Stuck { stuck: Stuck::Flips(bits), level: *level }
+            Fault::Stuck { stuck: Stuck::Flips(bits(firing)), level: *level }
         }
-        Fault::Unreadable { sectors, at: None, radius, errno, heal } => Fault::Unreadable {
+        Fault::Unreadable { at: None, sectors, radius, errno, heal } => Fault::Unreadable {
             sectors: *sectors,
-            at: Some(first_unreadable(*radius, op, firing)),
+            at: first_unreadable(struck, *sectors, *radius),
             radius: *radius,
             errno: *errno,
             heal: *heal,
         },
         Fault::Flush { dirty, errno, keep: Some(Keep::Drawn) } => {
-            let keep = Some(flushed(firing, landed));
-            Fault::Flush { dirty: *dirty, errno: *errno, keep }
+            Fault::Flush { dirty: *dirty, errno: *errno, keep: Some(flushed(struck, operations)) }
         }
-        Fault::Crash(crash) => Fault::Crash(Crash { keep: survivors(firing), ..crash.clone() }),
-        Fault::Replay(_) | Fault::Rollback(_) => earlier(fault, firing),
-        // These draw nothing.
+        Fault::Crash(crash) => Fault::Crash(left(crash, firing)),
+        // These draw nothing, or nothing any more.
         Fault::Stuck { .. }
         | Fault::Unreadable { .. }
         | Fault::Flush { .. }
         | Fault::Lost { .. }
         | Fault::Misdirect { .. }
+        | Fault::Replay(_)
         | Fault::Short { .. }
         | Fault::Stale { .. }
         | Fault::Zero { .. }
+        | Fault::Rollback(_)
         | Fault::ReadOnly
         | Fault::Widen { .. }
         | Fault::Unsupported
@@ -74,69 +78,31 @@ pub(super) fn faults(
         | Fault::FalseData
         | Fault::Extent { .. } => fault.clone(),
     };
-    vec![fixed]
+    vec![one]
 }
 
-/// A byte of the first unreadable sector that is not there for its neighbour's sake.
-fn first_unreadable(radius: u64, op: Option<&ChildOp>, firing: &Firing) -> u64 {
-    let struck = firing.alterations.iter().find_map(|alteration| match alteration {
-        Alteration::Unreadable { range, .. } => Some(range.start),
-        _ => None,
-    });
-    // Below the start of the device there is no neighbour.
-    let first = match struck.unwrap_or(0) {
-        0 => 0,
-        start => start + radius * SECTOR_BYTES,
-    };
-    op.map_or(first, |op| first.max(op.offset))
-}
-
-/// Which of the writes became durable, in the order in which they landed.
-fn flushed(firing: &Firing, landed: impl Fn(u64) -> usize) -> Keep {
-    let mut units: Vec<(&Run, bool)> = Vec::new();
-    for alteration in &firing.alterations {
-        if let Alteration::Flush { kept, left, .. } = alteration {
-            units.extend(kept.iter().map(|run| (run, true)));
-            units.extend(left.iter().map(|run| (run, false)));
+/// A power cut that leaves exactly what this one left.
+pub(super) fn left(crash: &Crash, firing: &Firing) -> Crash {
+    let keep = firing.alterations.iter().find_map(|alteration| match alteration {
+        Alteration::Crash { kept, flips, .. } => {
+            Some(Survivors::Runs { runs: kept.clone(), flips: flips.clone() })
         }
-    }
-    units.sort_by_key(|(run, _)| (landed(run.write), run.range.start));
-    let mask = units.into_iter().map(|(_, kept)| kept);
-    // A mask has a digit, also where there was nothing to flush.
-    let mask: Vec<bool> = mask.collect();
-    Keep::Mask(if mask.is_empty() { vec![true] } else { mask })
-}
-
-fn survivors(firing: &Firing) -> Survivors {
-    let left = firing.alterations.iter().find_map(|alteration| match alteration {
-        Alteration::Crash { kept, flips, .. } => Some((kept.clone(), flips.clone())),
         _ => None,
     });
-    let (runs, flips) = left.unwrap_or_default();
-    Survivors::Runs { runs, flips }
+    Crash { keep: keep.unwrap_or_else(|| crash.keep.clone()), ..crash.clone() }
 }
 
-/// The same write, by its number.
-fn earlier(fault: &Fault, firing: &Firing) -> Fault {
-    let of = |alteration: &Alteration| match alteration {
-        Alteration::Replay(runs) => Some(Fault::Replay(Earlier::Write(runs.first()?.write))),
-        Alteration::Rollback { write, .. } => Some(Fault::Rollback(Earlier::Write(*write))),
-        _ => None,
-    };
-    firing.alterations.iter().find_map(of).unwrap_or_else(|| fault.clone())
-}
-
-fn part(applied: &Applied, op: Option<&ChildOp>, firing: &Firing) -> Applied {
+fn part(applied: &Applied, struck: &Struck<'_>) -> Applied {
     match applied {
         Applied::None | Applied::All => applied.clone(),
-        Applied::Part(keep) => Applied::Part(kept(keep, SECTOR_BYTES, op, firing)),
+        Applied::Part(keep) => Applied::Part(kept(keep, SECTOR_BYTES, struck)),
     }
 }
 
 /// The units that took place.
-fn kept(keep: &Keep, unit: u64, op: Option<&ChildOp>, firing: &Firing) -> Keep {
-    let (Keep::Drawn, Some(op)) = (keep, op) else { return keep.clone() };
-    let applied = firing.applied.as_deref().unwrap_or_default();
+fn kept(keep: &Keep, unit: u64, struck: &Struck<'_>) -> Keep {
+    let (Keep::Drawn, Some(op)) = (keep, struck.op) else { return keep.clone() };
+    let applied = struck.firing.applied.as_deref().unwrap_or_default();
     let first = op.offset / unit;
     let count = op.range().end.div_ceil(unit) - first;
     let is_kept = |number: u64| {
@@ -147,17 +113,63 @@ fn kept(keep: &Keep, unit: u64, op: Option<&ChildOp>, firing: &Firing) -> Keep {
     Keep::Mask((0..count.max(1)).map(is_kept).collect())
 }
 
+/// What a torn write is that leaves garbage: one that is altered, and its answer.
+fn garbage(firing: &Firing) -> Vec<Fault> {
+    let damage = damage(firing);
+    let is_altered = !matches!(&damage.amount, Amount::Flips(flips) if flips.is_empty());
+    let altered = Fault::Corrupt { damage, stability: Stability::Fresh };
+    let status = firing.status.map(|errno| Fault::Status { errno, applied: Applied::All });
+    status.into_iter().chain(is_altered.then_some(altered)).collect()
+}
+
 /// The bytes that were altered.
 fn damage(firing: &Firing) -> Damage {
-    let flips: Vec<Flip> = firing
-        .alterations
-        .iter()
-        .flat_map(|alteration| match alteration {
-            Alteration::Flip(flips)
-            | Alteration::Rot { flips, .. }
-            | Alteration::Stuck { bits: flips, .. } => flips.clone(),
-            _ => Vec::new(),
-        })
-        .collect();
-    Damage { amount: Amount::Flips(flips), at: None }
+    let flips = firing.alterations.iter().flat_map(|alteration| match alteration {
+        Alteration::Flip(flips) | Alteration::Rot { flips, .. } => flips.clone(),
+        _ => Vec::new(),
+    });
+    Damage { amount: Amount::Flips(flips.collect()), at: None }
+}
+
+/// The bits that are stuck from then on.
+fn bits(firing: &Firing) -> Vec<Flip> {
+    let stuck = firing.alterations.iter().flat_map(|alteration| match alteration {
+        Alteration::Stuck { bits, .. } => bits.clone(),
+        _ => Vec::new(),
+    });
+    stuck.collect()
+}
+
+/// A byte of the first sector that became unreadable by itself, and that the operation touches.
+fn first_unreadable(struck: &Struck<'_>, sectors: u64, radius: u64) -> Option<u64> {
+    let range = struck.firing.alterations.iter().find_map(|alteration| match alteration {
+        Alteration::Unreadable { range, .. } => Some(range.clone()),
+        _ => None,
+    })?;
+    let touched = struck.op.map(|op| Sectors::covering(op.offset, op.bytes));
+    let core = sectors.min(touched.map_or(u64::MAX, |touched| touched.count));
+    let first = match range.start {
+        0 => (range.end / SECTOR_BYTES).saturating_sub(radius + core),
+        start => start / SECTOR_BYTES + radius,
+    };
+    let begin = struck.op.map_or(0, |op| op.offset);
+    Some((first * SECTOR_BYTES).max(begin))
+}
+
+/// The writes that a flush made durable, from the oldest on.
+fn flushed(struck: &Struck<'_>, operations: &Operations<'_>) -> Keep {
+    let mut units: Vec<(u64, u64, bool)> = Vec::new();
+    for alteration in &struck.firing.alterations {
+        let Alteration::Flush { kept, left, .. } = alteration else { continue };
+        let unit = |run: &Run, is_kept| {
+            let Range { start, .. } = run.range;
+            (operations.landed(struck.child, run.write), start, is_kept)
+        };
+        units.extend(kept.iter().map(|run| unit(run, true)));
+        units.extend(left.iter().map(|run| unit(run, false)));
+    }
+    units.sort_unstable();
+    let marks = units.into_iter().map(|(.., is_kept)| is_kept);
+    // A mask has a digit, also where nothing is to be made durable.
+    Keep::Mask(marks.chain(iter::once(false)).collect())
 }

@@ -1,15 +1,17 @@
 //! The operations of a recorded run.
 
+use super::fixed::Struck;
 use crate::{
     model::Scenario,
     runner::{Recording, micros},
 };
 use quorate_faults::{
     host::{ChildOp, Delay, Firing},
-    rule::{OpKind, Rule},
+    rule::OpKind,
     text::Time,
 };
 use quorate_reports::What;
+use quorate_sim::Logged;
 use std::{collections::BTreeMap, time::Duration};
 
 /// The operations of each disk, with what befell them.
@@ -18,40 +20,15 @@ pub(super) struct Operations<'a> {
     recording: &'a Recording,
     /// By disk, in their order.
     by_child: Vec<Vec<ChildOp>>,
-    /// By the name of the rule, in order: the disk and the number of its operation, when it is to strike
-    /// by itself, and the firing.
-    firings: BTreeMap<&'a str, Vec<(u32, u64, Alarm, &'a Firing)>>,
-    /// How many entries there are before the answer to each operation, by disk and number.
-    ends: BTreeMap<(u32, u64), usize>,
-}
-
-/// When a rule is to strike by itself, in microseconds.
-///
-/// What strikes at a time comes before an operation that ends then. What struck behind such an operation
-/// is to strike at the next microsecond, as nothing comes between.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Alarm {
-    pub(super) at: u64,
-    /// How much later that is than it was.
-    pub(super) late: u64,
-}
-
-/// What a rule struck.
-pub(super) struct Struck<'a, 'b> {
-    pub(super) child: u32,
-    pub(super) alarm: Alarm,
-    /// The operation, unless the rule struck by itself.
-    pub(super) op: Option<&'b ChildOp>,
-    pub(super) firing: &'a Firing,
+    /// By the name of the rule, in order: the time, the disk, the number of its operation, the firing.
+    firings: BTreeMap<&'a str, Vec<(u64, u32, u64, &'a Firing)>>,
 }
 
 impl<'a> Operations<'a> {
     pub(super) fn of(scenario: &'a Scenario, recording: &'a Recording) -> Self {
         let mut by_child = vec![Vec::new(); scenario.disks() as usize];
         let mut firings: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-        let mut ends = BTreeMap::new();
-        let mut last_end = None;
-        for (number, entry) in recording.entries.iter().enumerate() {
+        for entry in &recording.entries {
             match &entry.what {
                 What::Submit(call) => by_child[call.child as usize].push(ChildOp {
                     child: call.child,
@@ -64,35 +41,33 @@ impl<'a> Operations<'a> {
                     origin: call.origin,
                 }),
                 What::Injected { child, ordinal, firing } => {
-                    let late = u64::from(last_end == Some(entry.at));
-                    let alarm = Alarm { at: entry.at + late, late };
-                    let struck = (*child, *ordinal, alarm, &**firing);
-                    firings.entry(&firing.rule).or_default().push(struck);
-                }
-                What::Reply { child, ordinal, .. } => {
-                    ends.insert((*child, *ordinal), number);
-                    last_end = Some(entry.at);
+                    firings
+                        .entry(&firing.rule)
+                        .or_default()
+                        .push((entry.at, *child, *ordinal, &**firing));
                 }
                 _ => {}
             }
         }
-        Self { scenario, recording, by_child, firings, ends }
+        Self { scenario, recording, by_child, firings }
     }
 
-    /// What the rule of this name struck, each with its effect.
-    pub(super) fn struck_by(&self, rule: &str) -> impl Iterator<Item = Struck<'a, '_>> {
+    /// What the rule of this name struck, in order.
+    pub(super) fn struck_by(&self, rule: &str) -> impl Iterator<Item = Struck<'_>> {
         let firings = self.firings.get(rule).map_or(&[][..], Vec::as_slice);
-        firings.iter().map(|&(child, ordinal, alarm, firing)| Struck {
-            child,
-            alarm,
-            op: (ordinal > 0).then(|| self.operation(child, ordinal)),
-            firing,
+        firings.iter().map(|&(at, child, ordinal, firing)| {
+            // Who strikes by itself strikes operation 0.
+            let op = (ordinal > 0).then(|| self.operation(child, ordinal));
+            Struck { child, op, at, firing }
         })
     }
 
-    /// How many entries there are before the end of an operation.
-    pub(super) fn landed(&self, child: u32, ordinal: u64) -> usize {
-        self.ends.get(&(child, ordinal)).copied().unwrap_or(usize::MAX)
+    /// When an operation ended, or began if it did not.
+    pub(super) fn landed(&self, child: u32, ordinal: u64) -> u64 {
+        let is_it =
+            |logged: &&Logged| (logged.label.child, logged.label.ordinal) == (child, ordinal);
+        let logged = self.recording.operations.iter().find(is_it);
+        logged.map_or(0, |logged| logged.ended.unwrap_or(logged.begun))
     }
 
     /// The disks that had operations of this kind.
@@ -102,23 +77,12 @@ impl<'a> Operations<'a> {
         disks.map(|(disk, _)| disk).collect()
     }
 
-    /// Which matches of the rule these operations of a disk are.
-    pub(super) fn numbers(&self, rule: &Rule, child: u32, ordinals: &[u64]) -> Vec<u64> {
-        let length = self.scenario.disk(child).bytes;
-        let all = self.by_child[child as usize].iter();
-        let matches = all.filter(|op| rule.matches(op, length).is_some());
-        let numbers = (1..).zip(matches).filter(|(_, op)| ordinals.contains(&op.ordinal));
-        let numbers: Vec<u64> = numbers.map(|(number, _)| number).collect();
-        assert_eq!(numbers.len(), ordinals.len(), "what a rule struck is a match of its script");
-        numbers
-    }
-
     /// How long the operations of each disk took, beside what faults added, in the order in which it was
     /// asked. One that never ended takes longer than the run may.
     pub(super) fn latencies(&self) -> BTreeMap<u32, Vec<Time>> {
         // Of an operation that hangs nothing is put off.
         let mut delays: BTreeMap<(u32, u64), Delay> = BTreeMap::new();
-        for (child, ordinal, _, firing) in self.firings.values().flatten() {
+        for (_, child, ordinal, firing) in self.firings.values().flatten() {
             let delay = delays.entry((*child, *ordinal)).or_insert(Delay::NONE);
             *delay = match (*delay, firing.delay) {
                 (Delay::After(one), Delay::After(other)) => Delay::After(one.saturating_add(other)),
