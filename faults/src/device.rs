@@ -65,7 +65,7 @@ impl FaultyChild {
         host: Arc<dyn Host>,
     ) -> Self {
         assert!(child < plan.children_count(), "a plan knows each child of its array");
-        let medium = Medium::new(store, plan.asks_history(child), plan.asks_cache(child));
+        let medium = Medium::new(store, plan.asks_past(child), plan.asks_cache(child));
         Self {
             inner: Arc::new(Inner {
                 child,

@@ -11,6 +11,7 @@ use crate::{
     fire::{EVERYBODY, Match},
     host::{ChildOp, Firing},
     matching::{is_counted, is_named, is_open, is_status, nanos, struck, taint, touched},
+    medium::Past,
     rule::{ArrayEvent, Group, OpKind, Rule, Sharing, When},
     seen::{Needs, Seen},
     strike::Strike,
@@ -291,12 +292,16 @@ impl Plan {
         !self.relevant(child, kind).is_empty()
     }
 
-    /// Whether a rule asks for what a child held before.
-    pub(crate) fn asks_history(&self, child: u32) -> bool {
-        let history = |fault: &Fault| {
-            matches!(fault, Fault::Stale { .. } | Fault::Replay(_) | Fault::Rollback(_))
-        };
-        self.has_rule(child, history)
+    /// What rules ask for of what a child held before.
+    pub(crate) fn asks_past(&self, child: u32) -> Past {
+        let asks_held = |fault: &Fault| matches!(fault, Fault::Replay(_) | Fault::Rollback(_));
+        if self.has_rule(child, asks_held) {
+            Past::Held
+        } else if self.has_rule(child, |fault| matches!(fault, Fault::Stale { .. })) {
+            Past::Seen
+        } else {
+            Past::Unknown
+        }
     }
 
     /// Whether a rule tells what is durable of a child from what is not.

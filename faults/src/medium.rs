@@ -30,11 +30,22 @@ use std::{
 /// A store with overlays.
 pub(crate) struct Medium {
     store: Arc<dyn BlockDevice>,
-    keeps_history: bool,
+    keeps_past: Past,
     keeps_cache: AtomicBool,
     overlay: Mutex<Overlay>,
     history: Mutex<History>,
     cache: Mutex<Cache>,
+}
+
+/// What is kept of what a medium held before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Past {
+    /// Nothing.
+    Unknown,
+    /// What reads have seen.
+    Seen,
+    /// What was truly there, and what each write wrote.
+    Held,
 }
 
 /// A piece of a write and its place.
@@ -69,10 +80,10 @@ pub(crate) struct Volatile {
 }
 
 impl Medium {
-    pub(crate) fn new(store: Arc<dyn BlockDevice>, keeps_history: bool, keeps_cache: bool) -> Self {
+    pub(crate) fn new(store: Arc<dyn BlockDevice>, keeps_past: Past, keeps_cache: bool) -> Self {
         Self {
             store,
-            keeps_history,
+            keeps_past,
             keeps_cache: AtomicBool::new(keeps_cache),
             overlay: Mutex::default(),
             history: Mutex::default(),
@@ -122,7 +133,7 @@ impl Medium {
         self.overlay().error(range)
     }
 
-    /// What a read of `range` would see if as many writes had not been, as far back as is known.
+    /// What a read of `range` would have seen as many writes ago, as far back as is known.
     pub(crate) async fn read_back(&self, range: &Range<u64>, versions: u64) -> Result<Bytes> {
         let mut data = self.read(range.start, to_usize(range.end - range.start)).await?.to_vec();
         self.history().undo(range, versions, &mut data);
@@ -187,20 +198,26 @@ impl Medium {
         manner: Manner,
     ) -> Result<()> {
         let keeps_cache = self.keeps_cache();
-        if self.keeps_history {
-            let old = self.store.pread(range.start, to_usize(range.end - range.start)).await?;
+        let bytes = to_usize(range.end - range.start);
+        let old = match self.keeps_past {
+            Past::Unknown => None,
+            Past::Seen => Some(self.read(range.start, bytes).await?),
+            Past::Held => Some(self.store.pread(range.start, bytes).await?),
+        };
+        if let Some(old) = old {
             self.history().push_replaced(manner.write, range.start, old);
         }
         if keeps_cache {
             self.save(&range).await?;
         }
         change().await?;
-        if keeps_cache || self.keeps_history {
+        let keeps_held = self.keeps_past == Past::Held;
+        if keeps_cache || keeps_held {
             let data = match data {
                 Some(data) => data,
-                None => self.store.pread(range.start, to_usize(range.end - range.start)).await?,
+                None => self.store.pread(range.start, bytes).await?,
             };
-            if self.keeps_history {
+            if keeps_held {
                 self.history().push_written(manner.write, range.start, data.clone());
             }
             if keeps_cache && !data.is_empty() {

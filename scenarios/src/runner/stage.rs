@@ -44,7 +44,8 @@ pub(super) struct Stage {
     latencies: Vec<Vec<u64>>,
     background: Mutex<Background>,
     done: Mutex<Done>,
-    children: Mutex<Vec<Arc<FaultyChild>>>,
+    /// Whom rules strike. They know the stage, so it must not keep them.
+    children: Mutex<Vec<Weak<FaultyChild>>>,
     own: Weak<Self>,
     /// What steps do to the media.
     damages: Mutex<Vec<Damage>>,
@@ -367,7 +368,8 @@ impl Stage {
 
     /// The disks, once they are there: rules strike them without anybody asking.
     pub(super) fn set_children(&self, children: &[Arc<FaultyChild>]) {
-        *self.children.lock().expect("nothing panics under this lock") = children.to_vec();
+        let children = children.iter().map(Arc::downgrade).collect();
+        *self.children.lock().expect("nothing panics under this lock") = children;
     }
 
     fn keep_appointment(&self, timer: Completion, next: Strike) -> Detached {
@@ -375,6 +377,8 @@ impl Stage {
         let (plan, stage) = (self.plan.clone(), self.own.clone());
         Box::pin(async move {
             timer.await;
+            // A run that is over has none left.
+            let children: Vec<_> = children.iter().filter_map(Weak::upgrade).collect();
             let again = strike(&plan, next, &children).await;
             if let Some(stage) = stage.upgrade() {
                 stage.appoint_all(again.into_iter().collect());
