@@ -151,25 +151,29 @@ impl Cache {
         self.fragments.iter_mut().for_each(|fragment| fragment.is_poisoned = false);
     }
 
-    /// Forgets what lies in these runs. Gives back what is visible now, where that has changed.
+    /// Forgets what lies in these runs and is still to become durable. Gives back what is visible now,
+    /// where that has changed.
     pub(super) fn revert(&mut self, runs: &[Run]) -> Vec<(u64, Bytes)> {
-        for run in runs {
-            let cut = |fragment: Fragment| match run.write == fragment.write {
-                true => without(&fragment, &run.range),
-                false => vec![fragment],
-            };
-            self.fragments = mem::take(&mut self.fragments).into_iter().flat_map(cut).collect();
-        }
         let mut visible = BTreeMap::new();
-        for run in runs {
-            for sector in sectors(&run.range) {
+        let mut left = Vec::new();
+        for fragment in mem::take(&mut self.fragments) {
+            let own = runs.iter().filter(|run| run.write == fragment.write);
+            let gone: Vec<_> =
+                own.filter_map(|run| common(&run.range, &fragment.range())).collect();
+            for sector in gone.iter().flat_map(sectors) {
                 let data = self.durable.get(&sector).expect("kept while a fragment touches it");
                 visible.insert(sector, data.clone());
             }
+            let mut rest = vec![fragment];
+            for range in &gone {
+                rest = rest.iter().flat_map(|piece| without(piece, range)).collect();
+            }
+            left.append(&mut rest);
         }
-        for fragment in &self.fragments {
+        for fragment in &left {
             land(&mut visible, fragment.offset, &fragment.data);
         }
+        self.fragments = left;
         self.prune();
         pieces(visible)
     }

@@ -160,7 +160,10 @@ fn fault(rule: &rule::Rule) -> String {
         rule::Children::Drawn { members: rule::Members::Group(name), .. } => name.clone(),
         rule::Children::Drawn { members: rule::Members::List(numbers), .. } => list(numbers),
     };
-    let mut text = format!("{}: on {} of {who}", rule.name, on.join(", "));
+    let mut text = match on.is_empty() {
+        true => format!("{}: strikes {who}", rule.name),
+        false => format!("{}: on {} of {who}", rule.name, on.join(", ")),
+    };
     if rule.when != rule::When::default() {
         text += &format!(", when {}", inline(&rule.when));
     }

@@ -320,8 +320,11 @@ impl<'a> Rules<'a> {
         for &disk in disks {
             let ask = ask(OpKind::BlockStatus, offset, bytes);
             match self.walk.borrow_mut().one(disk, ask, report)? {
-                Ok(Payload { bytes, hash }) if hash == ExtentKind::Zero as u64 => zero.push(bytes),
-                Ok(Payload { bytes, .. }) => data.push(bytes),
+                // Whatever a child says of what lies behind the range, nobody has asked for it.
+                Ok(said) if said.hash == ExtentKind::Zero as u64 => {
+                    zero.push(said.bytes.min(bytes))
+                }
+                Ok(said) => data.push(said.bytes.min(bytes)),
                 Err(_) => {
                     data.push(bytes);
                     break;

@@ -118,6 +118,24 @@ fn a_part_becomes_durable_all_the_same() {
 }
 
 #[test]
+fn what_another_flush_has_made_durable_meanwhile_stays_so() {
+    for dirty in ["revert", "mark-clean", "retain"] {
+        let fault = format!("when = {{ nth = 1 }}\ndo = {{ fault = \"flush\", {} }}", errno(dirty));
+        let bench = Bench::new(1, &line("r", "\"flush\"", "0", &fault));
+        bench.write(0, 0, &sector(42)).unwrap();
+        *bench.host.is_held.lock().unwrap() = true;
+        let mut broken = bench.children[0].flush();
+        assert_eq!((&mut broken).now_or_never(), None);
+        *bench.host.is_held.lock().unwrap() = false;
+        flush(&bench).unwrap();
+        assert_eq!(broken.now_or_never(), Some(EIO), "{dirty}");
+        assert_eq!(bench.read(0, 0, 512).unwrap(), sector(42), "{dirty}");
+        cut(&bench, &drawn(Kept::None, Torn::Whole), 0);
+        assert_eq!(bench.read(0, 0, 512).unwrap(), sector(42), "{dirty}");
+    }
+}
+
+#[test]
 fn a_close_tells_what_a_flush_has_put_off() {
     let (bench, _) = broken(&errno("deferred"));
     let close = || bench.children[0].close().now_or_never().expect("answers");
