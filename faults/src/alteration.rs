@@ -186,7 +186,9 @@ impl TryFrom<(u64, u64, u64)> for Run {
 
     fn try_from((write, offset, bytes): (u64, u64, u64)) -> Result<Self, Self::Error> {
         let end = offset.checked_add(bytes).filter(|_| bytes > 0);
-        let end = end.ok_or("a run is the number of an operation, an offset and how many bytes")?;
+        let end = end.ok_or(
+            "a run is the number of an operation, an offset and how many bytes, at least one",
+        )?;
         Ok(Self { write, range: offset..end })
     }
 }

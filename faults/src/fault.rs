@@ -61,7 +61,7 @@ pub enum Fault {
         /// How many, in one run.
         sectors: u64,
         /// A byte of the first of them, as an offset on the device; drawn where it is not given. A
-        /// rule with it befalls only operations that touch this byte.
+        /// rule with it befalls only operations that touch one of them.
         at: Option<u64>,
         /// How many sectors on either side go with them.
         radius: u64,

@@ -9,7 +9,7 @@ use crate::{
     fault::{Applied, Delaying, Dirty, Fault, Heal, Level, Rest, Shows, Stability, Stuck},
     host::ChildOp,
     inject::Plan,
-    matching::{displaced, nanos, widened},
+    matching::{self, displaced, nanos, widened},
     rule::{OpKind, Sharing},
     seen::Seen,
 };
@@ -100,11 +100,15 @@ impl Plan {
             Fault::Stuck { stuck, level } => alter(self.stuck(match_, stuck, *level)),
             Fault::Unreadable { sectors, at, radius, errno, heal } => {
                 let mut stream = self.detail(match_, DAMAGING, *matched).expand();
-                let core = burst(*sectors, *at, range, |count| stream.below(count));
+                let core = match at {
+                    Some(at) => matching::sectors_from(*at, *sectors),
+                    None => burst(*sectors, None, range, |count| stream.below(count)),
+                };
                 let around = radius * SECTOR_BYTES;
                 let end = core.end.saturating_add(around);
                 let length = match_.seen.length.next_multiple_of(SECTOR_BYTES);
-                let range = core.start.saturating_sub(around)..end.min(length).max(core.end);
+                let start = core.start.saturating_sub(around);
+                let range = start..end.min(length.max(start + SECTOR_BYTES));
                 alter(Alteration::Unreadable { range, errno: *errno, heal: *heal });
             }
             Fault::Misdirect { target, heal } => {

@@ -55,8 +55,10 @@ pub(crate) fn touched(rule: &Rule, op: &ChildOp, seen: &Seen) -> Option<Range<u6
                 bits.iter().any(|bit| range.contains(&place(bit)))
             }
         },
-        Fault::Unreadable { at, .. } => {
-            !range.is_empty() && at.is_none_or(|at| range.contains(&at))
+        Fault::Unreadable { at, sectors, .. } => {
+            let place = at.map(|at| sectors_from(at, *sectors));
+            let is_hit = |place: Range<u64>| place.start < range.end && range.start < place.end;
+            !range.is_empty() && place.is_none_or(is_hit)
         }
         Fault::Replay(earlier) => !seen.replayed(*earlier, &range).is_empty(),
         Fault::Rollback(earlier) => seen.rolled_back(*earlier).is_some(),
@@ -81,6 +83,12 @@ pub(crate) fn struck(rule: &Rule, seen: &Seen) -> Option<Range<u64>> {
         _ => !range.is_empty(),
     };
     is_possible.then_some(range)
+}
+
+/// The bytes of as many sectors, from that of a byte on.
+pub(crate) fn sectors_from(at: u64, sectors: u64) -> Range<u64> {
+    let start = at / SECTOR_BYTES * SECTOR_BYTES;
+    start..start.saturating_add(sectors.saturating_mul(SECTOR_BYTES))
 }
 
 /// The range, rounded outwards.

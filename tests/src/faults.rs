@@ -10,6 +10,7 @@ mod medium;
 mod overlay;
 mod plan;
 mod power;
+mod strikes;
 mod taxonomy;
 mod when;
 

@@ -1,5 +1,6 @@
 //! The device queue and the drive: what ends a run, and what ends a hold.
 
+use futures_util::FutureExt;
 use quorate_sim::{Budget, End, Label, Pattern, Queue, Simulation, Task};
 use std::future;
 
@@ -61,6 +62,24 @@ fn a_release_ends_the_holds_that_it_covers() {
         let found = drive(&queue, vec![Box::pin(operation)], idle(), BUDGET);
         assert_eq!(found, end, "{hold:?} {release:?}");
     }
+}
+
+#[test]
+fn an_alarm_rings_in_its_turn_and_keeps_no_run_going() {
+    for (alarm, operation, rings) in [(1, 5, true), (5, 5, true), (9, 5, false)] {
+        let queue = Queue::default();
+        let mut alarm = queue.alarm(alarm);
+        let operation = queue.submit(label(0, 0), Some(operation));
+        let end = drive(&queue, vec![Box::pin(operation)], idle(), BUDGET);
+        assert_eq!(end, End::Finished);
+        assert_eq!((&mut alarm).now_or_never().is_some(), rings);
+        assert_eq!(queue.completed(), 1);
+    }
+    let queue = Queue::default();
+    queue.hold(ALL);
+    let _alarm = queue.alarm(1);
+    let stuck: Task<'_> = Box::pin(queue.submit(label(0, 0), Some(1)));
+    assert_eq!(drive(&queue, vec![stuck], idle(), BUDGET), End::Stalled);
 }
 
 #[test]

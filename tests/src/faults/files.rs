@@ -287,6 +287,19 @@ fn mistakes_in_do_are_named_in_their_place() {
         let (table, said) = (format!("{{ {table} }}"), format!("fault \"{word}\" wants {wants}"));
         check(&format!("do = {table}"), &table, &said);
     }
+    let keep = "invalid value: string \"sum\", expected a table of `prefix`, `suffix` or `subset`, \
+                or for a crash \"none\", \"all\", \"prefix\" or \"subset\"";
+    check(r#"do = { fault = "crash", keep = "sum" }"#, r#""sum""#, keep);
+    let torn = "invalid type: integer `3`, expected true, false, \
+                or a table of `prefix`, `suffix` or `subset`";
+    check(r#"do = { fault = "crash", torn = 3 }"#, "3", torn);
+    let dirty = "unknown variant `clean`, expected one of `retain`, `mark-clean`, `revert`, \
+                 `latch`, `eject`, `lie`, `deferred`";
+    check(r#"do = { fault = "flush", dirty = "clean" }"#, r#""clean""#, dirty);
+    let runs = "a run is the number of an operation, an offset and how many bytes, at least one";
+    check(r#"do = { fault = "crash", runs = [[1, 512, 0]] }"#, "[[1, 512, 0]]", runs);
+    let mask = "invalid value: integer `300`, expected u8";
+    check(r#"do = { fault = "rot", flips = [[1, 300]] }"#, "300", mask);
     let table = "invalid type: string \"zero\", expected a table such as { fault = \"zero\" }";
     check(r#"do = "zero""#, r#""zero""#, table);
 }

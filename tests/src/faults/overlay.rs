@@ -44,6 +44,13 @@ fn a_write_may_leave_its_sectors_unreadable_and_their_neighbours() {
     let bench = self::bench("\"write\"", "do = { fault = \"unreadable\", radius = 9 }");
     bench.write(0, 8192 - 512, &sector(9)).unwrap();
     assert_eq!(bench.fired()[0].taint, [Sectors { first: 6, count: 10 }], "up to the end");
+    // What that comes to, given as such.
+    let given = "do = { fault = \"unreadable\", at = 3072, sectors = 10 }";
+    let again = self::bench("\"write\"", given);
+    again.write(0, 0, &sector(9)).unwrap();
+    assert_eq!(again.fired().len(), 0);
+    again.write(0, 8192 - 512, &sector(9)).unwrap();
+    assert_eq!(again.fired()[0].alterations, bench.fired()[0].alterations);
 }
 
 #[test]
