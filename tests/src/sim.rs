@@ -69,7 +69,7 @@ fn an_alarm_rings_in_its_turn_and_keeps_no_run_going() {
     for (alarm, operation, rings) in [(1, 5, true), (5, 5, true), (9, 5, false)] {
         let queue = Queue::default();
         let mut alarm = queue.alarm(alarm);
-        let operation = queue.submit(label(0, 0), Some(operation));
+        let operation = queue.submit(label(0, 0), operation);
         let end = drive(&queue, vec![Box::pin(operation)], idle(), BUDGET);
         assert_eq!(end, End::Finished);
         assert_eq!((&mut alarm).now_or_never().is_some(), rings);
@@ -78,7 +78,7 @@ fn an_alarm_rings_in_its_turn_and_keeps_no_run_going() {
     let queue = Queue::default();
     queue.hold(ALL);
     let _alarm = queue.alarm(1);
-    let stuck: Task<'_> = Box::pin(queue.submit(label(0, 0), Some(1)));
+    let stuck: Task<'_> = Box::pin(queue.submit(label(0, 0), 1));
     assert_eq!(drive(&queue, vec![stuck], idle(), BUDGET), End::Stalled);
 }
 

@@ -23,7 +23,7 @@ use quorate_engine::quorum::options::{Overlap, ReadPattern};
 use quorate_faults::rule::OpKind;
 use quorate_reports::{Outcome, Violation, What, trace::Change};
 use std::ops::Range;
-use strikes::Trouble;
+use strikes::{Trouble, is_at_once};
 use taint::{Taint, disturbs};
 
 pub(super) use standing::Standing;
@@ -191,8 +191,11 @@ impl<'a> Walk<'a> {
         let owner = self.owner(call);
         self.ledger.owners[place] = owner;
         self.causes[place] = self.ledger.account.causes.len();
-        for (entry, _) in call.faults(case) {
-            self.ledger.account.open(CauseKind::Rule, call.call.child, Some(entry));
+        for (entry, firing) in call.faults(case) {
+            let cause = self.ledger.account.open(CauseKind::Rule, call.call.child, Some(entry));
+            for alteration in firing.alterations.iter().filter(|a| is_at_once(a)) {
+                self.alter(entry, call.call.child, alteration, cause);
+            }
         }
         if case.scenario.array.overlap == Overlap::Qemu
             && let Some(owner) = owner

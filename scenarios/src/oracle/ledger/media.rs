@@ -5,6 +5,7 @@ use super::{
     Active, Walk,
     account::{CauseKind, End},
     meet, overlaps,
+    strikes::is_at_once,
     taint::{Landing, outside},
 };
 use quorate_engine::{Errno, Event};
@@ -200,7 +201,7 @@ impl Walk<'_> {
         let call = &self.case.calls.all[place];
         let child = call.call.child;
         for (cause, (at, firing)) in (self.causes[place]..).zip(call.faults(self.case)) {
-            for alteration in &firing.alterations {
+            for alteration in firing.alterations.iter().filter(|a| !is_at_once(a)) {
                 self.alter(at, child, alteration, cause);
             }
         }

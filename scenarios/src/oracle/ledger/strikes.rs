@@ -138,3 +138,8 @@ impl Walk<'_> {
         )
     }
 }
+
+/// Whether it befalls the child while the operation that sets it off is still in flight.
+pub(super) fn is_at_once(alteration: &Alteration) -> bool {
+    matches!(alteration, Alteration::Crash { .. } | Alteration::Rollback { .. })
+}
