@@ -21,6 +21,7 @@ use state::{State, Troubles};
 use std::{
     future::Future,
     sync::{Arc, atomic::AtomicU64},
+    time::Duration,
 };
 
 /// A plain device as a child of an array, with the faults of a plan.
@@ -90,7 +91,11 @@ impl FaultyChild {
     /// Operations in flight end as was decided when they began.
     pub fn heal(&self) {
         self.inner.medium.lift();
-        self.inner.troubles.change(|state| *state = State { is_spared: true, ..State::default() });
+        self.inner.troubles.change(|state| {
+            // The power is back; what it has cut off stays so.
+            let down = state.down.map(|(_, errno)| (Duration::ZERO, errno));
+            *state = State { is_spared: true, down, ..State::default() };
+        });
     }
 
     /// Has the child go on in this way from the next operation on, whatever its rules say.
@@ -195,6 +200,9 @@ impl BlockDevice for FaultyChild {
     }
 
     fn invalidate(&self) -> IoFuture<'_, ()> {
-        self.store().invalidate()
+        Box::pin(async {
+            self.inner.medium.evict().await?;
+            self.store().invalidate().await
+        })
     }
 }

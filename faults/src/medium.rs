@@ -7,15 +7,17 @@
 mod cache;
 mod history;
 mod overlay;
+mod parts;
 
 pub(crate) use cache::Mark;
+pub(crate) use parts::{Manner, Past, Piece, Volatile, paste, to_u64, to_usize};
 
 use crate::{
     alteration::{Flip, Run, View},
     fault::{Dirty, Heal, Level},
 };
 use bytes::Bytes;
-use cache::Cache;
+use cache::{Cache, Which};
 use history::History;
 use overlay::{Ghost, Overlay};
 use quorate_engine::{BlockDevice, Errno, Flags, IoFuture, Prealloc, Result, SECTOR_BYTES};
@@ -35,48 +37,6 @@ pub(crate) struct Medium {
     overlay: Mutex<Overlay>,
     history: Mutex<History>,
     cache: Mutex<Cache>,
-}
-
-/// What is kept of what a medium held before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Past {
-    /// Nothing.
-    Unknown,
-    /// What reads have seen.
-    Seen,
-    /// What was truly there, and what each write wrote.
-    Held,
-}
-
-/// A piece of a write and its place.
-pub(crate) struct Piece {
-    pub(crate) offset: u64,
-    pub(crate) data: Bytes,
-}
-
-impl Piece {
-    pub(crate) fn range(&self) -> Range<u64> {
-        self.offset..self.offset + to_u64(self.data.len())
-    }
-}
-
-/// What is known of a write beside its data.
-#[derive(Clone, Copy)]
-pub(crate) struct Manner {
-    /// The number of the operation.
-    pub(crate) write: u64,
-    pub(crate) flags: Flags,
-    /// Whether nothing makes it durable.
-    pub(crate) is_volatile: bool,
-}
-
-/// What a power cut finds.
-#[derive(Debug, Default)]
-pub(crate) struct Volatile {
-    /// What a flush would make durable, oldest first.
-    pub(crate) dirty: Vec<Run>,
-    /// What no flush makes durable.
-    pub(crate) poisoned: Vec<Run>,
 }
 
 impl Medium {
@@ -274,7 +234,7 @@ impl Medium {
                 Ok(())
             }
             Dirty::Revert => {
-                let visible = self.cache().revert(left);
+                let visible = self.cache().revert(left, Which::Dirty);
                 self.restore(visible).await
             }
         }
@@ -358,6 +318,19 @@ impl Medium {
         self.cache().cure();
     }
 
+    /// Forgets what is only seen because it is still in memory.
+    pub(crate) async fn evict(&self) -> Result<()> {
+        if !self.keeps_cache() {
+            return Ok(());
+        }
+        let visible = {
+            let mut cache = self.cache();
+            let poisoned = cache.poisoned();
+            cache.revert(&poisoned, Which::Poisoned)
+        };
+        self.restore(visible).await
+    }
+
     /// Inverts bits from now on. What is inverted already stays so.
     pub(crate) fn rot(&self, flips: &[Flip], heal: Heal) {
         self.overlay().rot(flips, heal);
@@ -397,22 +370,4 @@ impl Medium {
     fn cache(&self) -> MutexGuard<'_, Cache> {
         self.cache.lock().expect("no panic while the cache is changed")
     }
-}
-
-pub(crate) fn paste(data: &mut [u8], offset: u64, patch_offset: u64, patch: &[u8]) {
-    let start = offset.max(patch_offset);
-    let end = (offset + to_u64(data.len())).min(patch_offset + to_u64(patch.len()));
-    if start >= end {
-        return;
-    }
-    let from = &patch[to_usize(start - patch_offset)..to_usize(end - patch_offset)];
-    data[to_usize(start - offset)..to_usize(end - offset)].copy_from_slice(from);
-}
-
-pub(crate) fn to_u64(length: usize) -> u64 {
-    u64::try_from(length).expect("a buffer fits the address space")
-}
-
-pub(crate) fn to_usize(length: u64) -> usize {
-    usize::try_from(length).expect("a buffer fits the address space")
 }

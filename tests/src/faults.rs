@@ -10,6 +10,7 @@ mod medium;
 mod overlay;
 mod plan;
 mod power;
+mod scripted;
 mod strikes;
 mod taxonomy;
 mod when;

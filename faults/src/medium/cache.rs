@@ -49,6 +49,15 @@ impl Fragment {
     }
 }
 
+/// Which writes are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Those that a flush is still to make durable.
+    Dirty,
+    /// Those that no flush makes durable any more.
+    Poisoned,
+}
+
 /// A moment: what was written before it, a flush is to make durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mark(u64);
@@ -151,13 +160,14 @@ impl Cache {
         self.fragments.iter_mut().for_each(|fragment| fragment.is_poisoned = false);
     }
 
-    /// Forgets what lies in these runs and is still to become durable. Gives back what is visible now,
+    /// Forgets those writes that lie in these runs. Gives back what is visible now,
     /// where that has changed.
-    pub(super) fn revert(&mut self, runs: &[Run]) -> Vec<(u64, Bytes)> {
+    pub(super) fn revert(&mut self, runs: &[Run], which: Which) -> Vec<(u64, Bytes)> {
         let mut visible = BTreeMap::new();
         let mut left = Vec::new();
         for fragment in mem::take(&mut self.fragments) {
-            let own = runs.iter().filter(|run| run.write == fragment.write);
+            let is_meant = fragment.is_poisoned == (which == Which::Poisoned);
+            let own = runs.iter().filter(|run| is_meant && run.write == fragment.write);
             let gone: Vec<_> =
                 own.filter_map(|run| common(&run.range, &fragment.range())).collect();
             for sector in gone.iter().flat_map(sectors) {

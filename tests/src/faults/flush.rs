@@ -136,6 +136,15 @@ fn what_another_flush_has_made_durable_meanwhile_stays_so() {
 }
 
 #[test]
+fn dropping_caches_drops_what_was_marked_clean() {
+    for (dirty, left) in [("mark-clean", 41), ("retain", 42)] {
+        let (bench, _) = broken(&errno(dirty));
+        bench.children[0].invalidate().now_or_never().expect("at once").unwrap();
+        assert_eq!(bench.read(0, 0, 512).unwrap(), sector(left), "{dirty}");
+    }
+}
+
+#[test]
 fn a_close_tells_what_a_flush_has_put_off() {
     let (bench, _) = broken(&errno("deferred"));
     let close = || bench.children[0].close().now_or_never().expect("answers");

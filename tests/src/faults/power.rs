@@ -302,3 +302,17 @@ fn a_rule_may_cut_the_power_while_writes_are_in_flight() {
         assert_eq!(tags(&bench.read(0, 0, 1536).unwrap()), wanted, "{keep}");
     }
 }
+
+#[test]
+fn what_a_power_cut_has_cut_off_stays_so_in_a_healed_child() {
+    let fault = "when = { nth = 2 }\ndo = { fault = \"crash\", down = \"1s\" }";
+    let bench = Bench::new(1, &line("r", "\"write\"", "0", fault));
+    *bench.host.is_held.lock().unwrap() = true;
+    let mut first = bench.children[0].pwrite(0, sector(51).into(), Flags::NONE);
+    assert_eq!((&mut first).now_or_never(), None);
+    assert_eq!(bench.children[0].pwrite(0, sector(52).into(), Flags::NONE).now_or_never(), None);
+    bench.children[0].heal();
+    *bench.host.is_held.lock().unwrap() = false;
+    assert_eq!(first.now_or_never(), Some(Err(Errno::EIO)));
+    assert_eq!(bench.read(0, 0, 512).unwrap(), sector(1), "its power is back");
+}
