@@ -72,6 +72,20 @@ pub enum PlanError {
     },
 }
 
+impl PlanError {
+    /// The key that is wrong, inside the rule or the group, as `when.nth`.
+    #[must_use]
+    pub fn place(&self) -> &'static str {
+        match self {
+            Self::RuleTwice { .. } | Self::GroupTwice { .. } => "name",
+            Self::UnknownGroup { .. } => "child.group",
+            Self::ChildOutOfRange { .. } => "child",
+            Self::WrongKind { .. } => "on",
+            Self::NeverFires { place, .. } => place,
+        }
+    }
+}
+
 /// A rule with its names resolved.
 #[derive(Debug)]
 pub(crate) struct Compiled {

@@ -144,7 +144,10 @@ fn check_course(scenario: &Scenario) -> Result<(), Wrong> {
         let rule = scenario.rules.iter().rposition(|rule| is("rule", &rule.name));
         let group = scenario.groups.iter().rposition(|group| is("group", &group.name));
         let path = match (rule, group) {
-            (Some(at), _) => path!["rule", at],
+            (Some(at), _) => {
+                let keys = error.place().split('.').map(|key| Key::Own(key.into()));
+                path!["rule", at].into_iter().chain(keys).collect()
+            }
             (None, Some(at)) => path!["group", at],
             (None, None) => path!["rule"],
         };

@@ -271,3 +271,31 @@ fn an_error_and_what_it_would_hold_are_refused() {
     let both = format!("{text}expect = \"EIO\"\nholds = 0");
     assert!(refusal(&both).starts_with("a request that fails with EIO answers nothing"));
 }
+
+/// What of a file with this rule the error points at.
+fn pointed_at(rule: &str) -> String {
+    let text = format!("{HEADER}[[rule]]\nname = \"r\"\nchild = 0\n{rule}\n");
+    match load::parse(&text, "x").expect_err(rule) {
+        load::LoadError::Content { at: Some(at), .. } => {
+            text[at.offset()..at.offset() + at.len()].to_owned()
+        }
+        other => panic!("{rule}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_rule_that_could_never_fire_is_pointed_at_where_it_is_wrong() {
+    for (rule, place) in [
+        ("on = \"read\"\nwhen = { nth = 0 }\ndo = { fault = \"hang\" }", "0"),
+        ("on = [\"flush\"]\ndo = { fault = \"zero\" }", "[\"flush\"]"),
+        ("on = \"read\"\ndo = { fault = \"rot\", flips = [[1, 0]] }", "[[1, 0]]"),
+        ("when = { window = \"1s..\" }\ndo = { fault = \"crash\" }", "\"1s..\""),
+        ("when = { rate = 0.5 }\ndo = { fault = \"crash\" }", "{ rate = 0.5 }"),
+        ("on = \"write\"\ndo = { fault = \"replay\", lag = 0 }", "0"),
+    ] {
+        assert_eq!(pointed_at(rule), place, "{rule}");
+    }
+    let text = "on = \"read\"\ndo = { fault = \"hang\" }\n[[rule]]\nname = \"s\"\non = \"read\"\n\
+                       child = { group = \"nosuch\" }\ndo = { fault = \"hang\" }";
+    assert_eq!(pointed_at(text), "\"nosuch\"");
+}
