@@ -5,8 +5,11 @@ use crate::model::{Array, FaultFamily, Promises};
 use quorate_engine::Errno;
 use quorate_faults::{
     draw::{Domain, Draw},
-    fault::{Amount, Applied, Damage, Delaying, Fault, Heal, Keep, Rest, Shows, Stability, Target},
-    rule::{self, Members, OpKind, Place, Rule, Sharing, When},
+    fault::{
+        Amount, Applied, Crash, Damage, Delaying, Dirty, Earlier, Fault, Heal, Keep, Kept, Level,
+        Rest, Shows, Stability, Stuck, Survivors, Target, Torn,
+    },
+    rule::{self, After, ArrayEvent, Members, OpKind, Place, Rule, Sharing, When},
     text::{SectorShift, TimeRange},
 };
 use std::time::Duration;
@@ -124,9 +127,64 @@ impl Drawn<'_> {
                 let who = rule::Children::Index(child);
                 rules.push(rule(format!("hang-{child}"), &[Read, Write], who, when, hang));
             }
+            F::Crash => rules.push(self.crash(child, draw)),
+            F::Flush => {
+                use Dirty::{Deferred, Latch, Lie, MarkClean, Retain, Revert};
+                let all = [Retain, MarkClean, Revert, Latch, Dirty::Eject, Lie, Deferred];
+                let dirty = *pick(draw, 2, &all);
+                let errno = (dirty != Lie).then_some(Errno::EIO);
+                let keep = (draw.below(4, 2) == 0).then_some(Keep::Drawn);
+                add("flush", &[Flush], Fault::Flush { dirty, errno, keep });
+            }
+            F::Unreadable => {
+                let (sectors, radius) = (1 + draw.below(2, 4), draw.below(4, 2));
+                let heal = if draw.below(6, 4) == 0 { Heal::Never } else { Heal::Overwrite };
+                let errno = Errno::EIO;
+                let fault = Fault::Unreadable { sectors, at: None, radius, errno, heal };
+                add("unreadable", &[Read], fault);
+            }
+            F::Stuck => {
+                let level = if draw.below(2, 2) == 0 { Level::High } else { Level::Low };
+                let stuck = Stuck::Bits(1 + draw.below(4, 4));
+                add("stuck", &[Read, Write], Fault::Stuck { stuck, level });
+            }
+            F::Ghost => {
+                let heal = Some(if draw.below(2, 4) == 0 { Heal::Never } else { Heal::Overwrite });
+                let target = Target::By(SectorShift(8));
+                let fault = match draw.below(4, 3) {
+                    0 => Fault::Misdirect { target, heal },
+                    1 => Fault::Stale { versions: 1, heal },
+                    _ => Fault::Zero { fill: 0, heal },
+                };
+                add("ghost", &[Read], fault);
+            }
+            F::Replay => add("replay", &writes, Fault::Replay(Earlier::Back(1 + draw.below(2, 3)))),
             F::Collude => unreachable!("collusion is one rule for all"),
         }
         rules
+    }
+
+    /// The power goes once, after a few acknowledged writes.
+    fn crash(&self, child: u32, draw: &Draw) -> Rule {
+        let kept = [Kept::None, Kept::All, Kept::Prefix, Kept::Part(Keep::Drawn)];
+        let keep = Survivors::Drawn {
+            keep: pick(draw, 2, &kept).clone(),
+            torn: if draw.word(4).is_multiple_of(2) {
+                Torn::Whole
+            } else {
+                Torn::Part(Keep::Drawn)
+            },
+            rest: if draw.word(5).is_multiple_of(4) { Rest::Garbage } else { Rest::Old },
+            reorder: draw.word(5) % 4 == 1,
+        };
+        let down = Duration::from_micros(u64::from(draw.word(6) % 3) * 500);
+        // Not while the array is opened: it has none of its children to lose.
+        let delay = TimeRange { start: Duration::ZERO, end: Some(Duration::from_millis(5)) };
+        let (event, count) = (ArrayEvent::GuestWriteAcked, 1 + u64::from(draw.word(7) % 8));
+        let when =
+            When { after: Some(After { event, count, delay: Some(delay) }), ..When::default() };
+        let crash = Fault::Crash(Crash { keep, down, errno: Errno::EIO });
+        rule(format!("crash-{child}"), &[], rule::Children::Index(child), when, crash)
     }
 
     fn collusion(&self, faulty: Vec<u32>) -> Rule {

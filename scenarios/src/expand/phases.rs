@@ -2,7 +2,7 @@
 
 use super::{Drawn, children, swarm::SWARM};
 use crate::model::{Action, Awaited, Client, Expected, Payload, Promises, Request, Scenario};
-use quorate_engine::{Errno, Flags, quorum::options::Overlap};
+use quorate_engine::{Errno, Flags};
 use quorate_faults::{device::Frozen, text::Time};
 use std::time::Duration;
 
@@ -33,7 +33,8 @@ impl Drawn<'_> {
         let patience = Time(Duration::from_micros(draw.below(6, 60_000)));
         let core: Vec<u32> = (0..count).filter(|child| !rest.contains(child)).collect();
         let words = words(&rest, how, is_removed, patience);
-        let mut steps = vec![Action::Join(Some(patience)), Action::Heal { children: Some(core) }];
+        let heal = Action::Heal { children: Some(core) };
+        let mut steps = vec![Action::Join(Some(patience)), heal.clone()];
         if !rest.is_empty() {
             steps.push(Action::Freeze { children: rest.clone(), how });
         }
@@ -43,6 +44,8 @@ impl Drawn<'_> {
         }
         // Whoever is not stuck comes to its end, so that nobody else writes what is then read.
         steps.push(Action::Join(Some(Time(LONG_ENOUGH))));
+        // What was in flight has struck all the same.
+        steps.extend([Action::Sleep(Time(AFTERMATH)), heal]);
         steps.extend(self.everything(scenario));
         scenario.clients.push(Client { steps });
         Some(words)
@@ -55,19 +58,17 @@ impl Drawn<'_> {
         let ranges = (0..PIECES)
             .map(|number| (number * piece, piece.min(bytes.saturating_sub(number * piece))));
         let ranges: Vec<(u64, u64)> = ranges.filter(|(_, bytes)| *bytes > 0).collect();
-        let ask = |request, is_sure: bool| {
-            let result = is_sure.then_some(Awaited::Success);
+        // Requests that were given up go on as they are helped, and what was decided for them strikes.
+        let result = (self.random.dropped == 0).then_some(Awaited::Success);
+        let ask = |request| {
             let expected = Expected { result, ..Expected::default() };
             Action::Request { request, background: None, expected }
         };
-        // A request that was given up may still write where requests take no turns.
-        let is_quiet = scenario.array.overlap == Overlap::Serialise || self.random.dropped == 0;
         let write = |&(offset, bytes): &(u64, u64)| {
-            let flags = Flags::NONE;
-            ask(Request::Write { offset, bytes, payload: Payload::Stamp, flags }, true)
+            ask(Request::Write { offset, bytes, payload: Payload::Stamp, flags: Flags::NONE })
         };
-        let read = |&(offset, bytes): &(u64, u64)| ask(Request::Read { offset, bytes }, is_quiet);
-        let writes = ranges.iter().map(write).chain([ask(Request::Flush, true)]);
+        let read = |&(offset, bytes): &(u64, u64)| ask(Request::Read { offset, bytes });
+        let writes = ranges.iter().map(write).chain([ask(Request::Flush)]);
         writes.chain(ranges.iter().map(read)).collect()
     }
 }
@@ -87,5 +88,7 @@ fn words(rest: &[u32], how: Frozen, is_removed: bool, patience: Time) -> String 
 }
 
 const PIECES: u64 = 4;
+/// Device time in which every operation ends that was in flight, but for those that hang.
+const AFTERMATH: Duration = Duration::from_millis(100);
 /// Device time in which every request finishes that can.
 const LONG_ENOUGH: Duration = Duration::from_secs(10);

@@ -146,6 +146,18 @@ pub enum FaultFamily {
     Unsupported,
     /// A child stops answering.
     Hang,
+    /// The power goes, and some of what was not flushed.
+    Crash,
+    /// Flushes do not make everything durable, and leave the rest in some state.
+    Flush,
+    /// Sectors cannot be read any more.
+    Unreadable,
+    /// Bits are stuck.
+    Stuck,
+    /// Reads go on to see something else.
+    Ghost,
+    /// Earlier writes land again.
+    Replay,
 }
 
 impl FaultFamily {
@@ -166,6 +178,12 @@ impl FaultFamily {
             Self::Stale => "stale",
             Self::Unsupported => "unsupported",
             Self::Hang => "hang",
+            Self::Crash => "crash",
+            Self::Flush => "flush",
+            Self::Unreadable => "unreadable",
+            Self::Stuck => "stuck",
+            Self::Ghost => "ghost",
+            Self::Replay => "replay",
         }
     }
 }
