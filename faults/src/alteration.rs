@@ -86,6 +86,8 @@ pub enum Alteration {
         kept: Vec<Run>,
         /// What does not.
         left: Vec<Run>,
+        /// Which of the writes that it was to make durable do become so, from the oldest on.
+        marks: Vec<bool>,
     },
     /// The power goes, at once: nothing else of what was not durable remains.
     Crash {

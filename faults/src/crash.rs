@@ -27,7 +27,8 @@ pub(crate) fn left(survivors: &Survivors, volatile: &Volatile, draw: &Draw) -> L
         Survivors::Drawn { keep, torn, rest, reorder } => {
             let mut kept: Vec<Run> = Vec::new();
             let mut flips = Vec::new();
-            for run in chosen(keep, &volatile.dirty, &mut stream) {
+            let units = [&*volatile.dirty, &*volatile.in_flight].concat();
+            for run in chosen(keep, &units, &mut stream) {
                 match torn {
                     Torn::Whole => kept.push(run),
                     Torn::Part(part) => tear(run, part, *rest, &mut stream, &mut kept, &mut flips),
@@ -39,29 +40,42 @@ pub(crate) fn left(survivors: &Survivors, volatile: &Volatile, draw: &Draw) -> L
             (kept, flips)
         }
     };
-    let all = volatile.dirty.iter().chain(&volatile.poisoned);
+    let all = volatile.dirty.iter().chain(&volatile.in_flight).chain(&volatile.poisoned);
     let lost = all.flat_map(|run| missing(run, &kept)).collect();
     Left { kept, lost, flips: merged(flips) }
 }
 
-/// The runs of a flush that are kept, and those that are not.
-pub(crate) fn split(keep: Option<&Keep>, dirty: &[Run], draw: &Draw) -> (Vec<Run>, Vec<Run>) {
-    let Some(keep) = keep else { return (Vec::new(), dirty.to_vec()) };
-    let kept = chosen(&Kept::Part(keep.clone()), dirty, &mut draw.expand());
+/// The runs of a flush that are kept, those that are not, and which of all are.
+pub(crate) fn split(
+    keep: Option<&Keep>,
+    dirty: &[Run],
+    draw: &Draw,
+) -> (Vec<Run>, Vec<Run>, Vec<bool>) {
+    let Some(keep) = keep else { return (Vec::new(), dirty.to_vec(), vec![false; dirty.len()]) };
+    let marks = marks(&Kept::Part(keep.clone()), dirty, &mut draw.expand());
+    let kept = marked(dirty, &marks);
     let left = dirty.iter().flat_map(|run| missing(run, &kept)).collect();
-    (kept, left)
+    (kept, left, marks)
 }
 
 fn chosen(keep: &Kept, runs: &[Run], stream: &mut Stream) -> Vec<Run> {
+    marked(runs, &marks(keep, runs, stream))
+}
+
+fn marked(runs: &[Run], marks: &[bool]) -> Vec<Run> {
+    runs.iter().zip(marks).filter(|(_, mark)| **mark).map(|(run, _)| run.clone()).collect()
+}
+
+/// Which of the runs are kept.
+fn marks(keep: &Kept, runs: &[Run], stream: &mut Stream) -> Vec<bool> {
     let count = runs.len() as u64;
     let keep = match keep {
-        Kept::None => return Vec::new(),
-        Kept::All => return runs.to_vec(),
+        Kept::None => return vec![false; runs.len()],
+        Kept::All => return vec![true; runs.len()],
         Kept::Prefix => Keep::Prefix(stream.below(count + 1)),
         Kept::Part(keep) => keep.clone(),
     };
-    let is_kept = |(index, _): &(u64, &Run)| kept_by(&keep, *index, count, stream);
-    (0..).zip(runs).filter(is_kept).map(|(_, run)| run.clone()).collect()
+    (0..count).map(|index| kept_by(&keep, index, count, stream)).collect()
 }
 
 /// The sectors of a write that land; the others with garbage, if there is any.

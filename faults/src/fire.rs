@@ -141,8 +141,8 @@ impl Plan {
                 let fails = !matches!(dirty, Dirty::Lie | Dirty::Deferred);
                 let draw = self.detail(match_, KEEPING, *matched);
                 let dirty_runs = &match_.seen.volatile.dirty;
-                let (kept, left) = crash::split(keep.as_ref(), dirty_runs, &draw);
-                alter(Alteration::Flush { dirty: *dirty, errno: *errno, kept, left });
+                let (kept, left, marks) = crash::split(keep.as_ref(), dirty_runs, &draw);
+                alter(Alteration::Flush { dirty: *dirty, errno: *errno, kept, left, marks });
                 effect.status = errno.filter(|_| fails).map(Status::Error);
                 effect.applied = Some(Vec::new());
             }

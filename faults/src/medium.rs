@@ -243,7 +243,7 @@ impl Medium {
     /// What a power cut would find.
     pub(crate) fn volatile(&self) -> Volatile {
         let cache = self.cache();
-        Volatile { dirty: cache.dirty(), poisoned: cache.poisoned() }
+        Volatile { dirty: cache.dirty(), poisoned: cache.poisoned(), in_flight: Vec::new() }
     }
 
     /// The power goes: only these runs become durable. Pieces of writes in flight are among them.

@@ -13,7 +13,7 @@ use std::ops::{BitOr, Range};
 pub(crate) struct Seen {
     /// Its length.
     pub(crate) length: u64,
-    /// What is not durable, and behind it what is in flight.
+    /// What is not durable, and what is in flight.
     pub(crate) volatile: Volatile,
     /// What each write has replaced, oldest first.
     pub(crate) replaced: Vec<Run>,

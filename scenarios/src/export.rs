@@ -90,7 +90,7 @@ fn script_rule(
 ) -> Vec<Rule> {
     let mut scripted: Vec<Rule> = Vec::new();
     for struck in operations.struck_by(&rule.name) {
-        for fault in fixed::faults(&rule.r#do, &struck, operations) {
+        for fault in fixed::faults(&rule.r#do, &struck) {
             let when = match struck.op {
                 Some(op) => When { operations: vec![op.ordinal], ..When::default() },
                 None => When { at: Some(Duration::from_micros(struck.at)), ..When::default() },
@@ -101,7 +101,14 @@ fn script_rule(
                 .find(|other| other.child == child && other.r#do == fault && struck.op.is_some());
             match same {
                 Some(other) => other.when.operations.extend(when.operations),
-                None => scripted.push(Rule { child, when, r#do: fault, ..rule.clone() }),
+                None => {
+                    let mut new = Rule { child, when, r#do: fault, ..rule.clone() };
+                    // Neighbours of what was struck may lie outside.
+                    if matches!(new.r#do, Fault::Unreadable { .. }) {
+                        new.r#where.sectors = None;
+                    }
+                    scripted.push(new);
+                }
             }
         }
     }

@@ -80,9 +80,9 @@ fn every_fault_is_exported() {
         let script = check(&Scenario { schedule, ..expand(&profile, seed) });
         assert!(script.groups.is_empty());
         for rule in &script.rules {
-            assert!(!rule.when.nth.is_empty(), "{rule:?}");
-            let when = When { nth: rule.when.nth.clone(), ..When::default() };
-            assert_eq!(rule.when, when);
+            let When { nth, at, .. } = rule.when.clone();
+            assert_eq!((nth.is_empty(), at.is_some()), (rule.on.is_empty(), rule.on.is_empty()));
+            assert_eq!(rule.when, When { nth, at, ..When::default() });
             assert_ne!(rule.name, "never");
             faults.insert(rule.r#do.word());
         }

@@ -31,7 +31,7 @@ impl Inner {
         if needs.in_flight {
             for (&write, pieces) in &*self.troubles.in_flight() {
                 let run = |piece: &Piece| Run { write, range: piece.range() };
-                seen.volatile.dirty.extend(pieces.iter().map(run));
+                seen.volatile.in_flight.extend(pieces.iter().map(run));
             }
         }
         if needs.history {
@@ -121,7 +121,7 @@ impl Inner {
                     self.medium.haunt(range, *view, *heal).await?;
                 }
                 Alteration::Replay(runs) => self.medium.replay(runs).await?,
-                Alteration::Flush { dirty, errno, kept, left } => {
+                Alteration::Flush { dirty, errno, kept, left, .. } => {
                     self.medium.flush_part(kept, left, *dirty).await?;
                     self.troubles.change(|state| match dirty {
                         Dirty::Latch => state.latch = *errno,

@@ -45,6 +45,8 @@ pub(crate) struct Volatile {
     pub(crate) dirty: Vec<Run>,
     /// What no flush makes durable.
     pub(crate) poisoned: Vec<Run>,
+    /// What has not landed yet, where a power cut may leave it all the same.
+    pub(crate) in_flight: Vec<Run>,
 }
 
 /// Copies what `patch` has of `data`.

@@ -1,15 +1,14 @@
 //! Faults with nothing left to be drawn: what each did in one firing.
 
-use super::operations::Operations;
-use quorate_engine::{SECTOR_BYTES, Sectors};
+use quorate_engine::SECTOR_BYTES;
 use quorate_faults::{
-    alteration::{Alteration, Flip, Run},
+    alteration::{Alteration, Flip},
     fault::{
         Amount, Applied, Crash, Damage, Delaying, Fault, Keep, Rest, Stability, Stuck, Survivors,
     },
     host::{ChildOp, Delay, Firing},
 };
-use std::{iter, ops::Range};
+use std::ops::Range;
 
 /// One firing of a rule: on an operation, unless it struck by itself.
 pub(super) struct Struck<'a> {
@@ -21,11 +20,7 @@ pub(super) struct Struck<'a> {
 }
 
 /// The faults that do the same in this place and draw nothing.
-pub(super) fn faults(
-    fault: &Fault,
-    struck: &Struck<'_>,
-    operations: &Operations<'_>,
-) -> Vec<Fault> {
+pub(super) fn faults(fault: &Fault, struck: &Struck<'_>) -> Vec<Fault> {
     let firing = struck.firing;
     let one = match fault {
         Fault::Status { errno, applied } => {
@@ -48,15 +43,13 @@ pub(super) fn faults(
         Fault::Stuck { stuck: Stuck::Bits(_), level } => {
             Fault::Stuck { stuck: Stuck::Flips(bits(firing)), level: *level }
         }
-        Fault::Unreadable { at: None, sectors, radius, errno, heal } => Fault::Unreadable {
-            sectors: *sectors,
-            at: first_unreadable(struck, *sectors, *radius),
-            radius: *radius,
-            errno: *errno,
-            heal: *heal,
-        },
+        Fault::Unreadable { at: None, errno, heal, .. } => {
+            let range = unreadable(firing);
+            let (sectors, at) = ((range.end - range.start) / SECTOR_BYTES, Some(range.start));
+            Fault::Unreadable { sectors, at, radius: 0, errno: *errno, heal: *heal }
+        }
         Fault::Flush { dirty, errno, keep: Some(Keep::Drawn) } => {
-            Fault::Flush { dirty: *dirty, errno: *errno, keep: Some(flushed(struck, operations)) }
+            Fault::Flush { dirty: *dirty, errno: *errno, keep: Some(flushed(firing)) }
         }
         Fault::Crash(crash) => Fault::Crash(left(crash, firing)),
         // These draw nothing, or nothing any more.
@@ -140,36 +133,22 @@ fn bits(firing: &Firing) -> Vec<Flip> {
     stuck.collect()
 }
 
-/// A byte of the first sector that became unreadable by itself, and that the operation touches.
-fn first_unreadable(struck: &Struck<'_>, sectors: u64, radius: u64) -> Option<u64> {
-    let range = struck.firing.alterations.iter().find_map(|alteration| match alteration {
+/// The bytes that cannot be read any more.
+fn unreadable(firing: &Firing) -> Range<u64> {
+    let range = firing.alterations.iter().find_map(|alteration| match alteration {
         Alteration::Unreadable { range, .. } => Some(range.clone()),
         _ => None,
-    })?;
-    let touched = struck.op.map(|op| Sectors::covering(op.offset, op.bytes));
-    let core = sectors.min(touched.map_or(u64::MAX, |touched| touched.count));
-    let first = match range.start {
-        0 => (range.end / SECTOR_BYTES).saturating_sub(radius + core),
-        start => start / SECTOR_BYTES + radius,
-    };
-    let begin = struck.op.map_or(0, |op| op.offset);
-    Some((first * SECTOR_BYTES).max(begin))
+    });
+    range.expect("it says what became unreadable")
 }
 
 /// The writes that a flush made durable, from the oldest on.
-fn flushed(struck: &Struck<'_>, operations: &Operations<'_>) -> Keep {
-    let mut units: Vec<(u64, u64, bool)> = Vec::new();
-    for alteration in &struck.firing.alterations {
-        let Alteration::Flush { kept, left, .. } = alteration else { continue };
-        let unit = |run: &Run, is_kept| {
-            let Range { start, .. } = run.range;
-            (operations.landed(struck.child, run.write), start, is_kept)
-        };
-        units.extend(kept.iter().map(|run| unit(run, true)));
-        units.extend(left.iter().map(|run| unit(run, false)));
-    }
-    units.sort_unstable();
-    let marks = units.into_iter().map(|(.., is_kept)| is_kept);
+fn flushed(firing: &Firing) -> Keep {
+    let marks = firing.alterations.iter().find_map(|alteration| match alteration {
+        Alteration::Flush { marks, .. } => Some(marks.clone()),
+        _ => None,
+    });
     // A mask has a digit, also where nothing is to be made durable.
-    Keep::Mask(marks.chain(iter::once(false)).collect())
+    let marks = marks.filter(|marks| !marks.is_empty());
+    Keep::Mask(marks.unwrap_or_else(|| vec![false]))
 }

@@ -11,7 +11,6 @@ use quorate_faults::{
     text::Time,
 };
 use quorate_reports::What;
-use quorate_sim::Logged;
 use std::{collections::BTreeMap, time::Duration};
 
 /// The operations of each disk, with what befell them.
@@ -60,14 +59,6 @@ impl<'a> Operations<'a> {
             let op = (ordinal > 0).then(|| self.operation(child, ordinal));
             Struck { child, op, at, firing }
         })
-    }
-
-    /// When an operation ended, or began if it did not.
-    pub(super) fn landed(&self, child: u32, ordinal: u64) -> u64 {
-        let is_it =
-            |logged: &&Logged| (logged.label.child, logged.label.ordinal) == (child, ordinal);
-        let logged = self.recording.operations.iter().find(is_it);
-        logged.map_or(0, |logged| logged.ended.unwrap_or(logged.begun))
     }
 
     /// The disks that had operations of this kind.

@@ -110,8 +110,8 @@ fn a_part_becomes_durable_all_the_same() {
     assert_eq!(tags(&bench.stores[0].bytes())[..4], [51, 2, 53, 4]);
     let run = |write: u64| Run { write, range: (write - 1) * 512..write * 512 };
     let (kept, left) = (vec![run(1), run(3)], vec![run(2)]);
-    let alteration =
-        Alteration::Flush { dirty: Dirty::Revert, errno: Some(Errno::EIO), kept, left };
+    let (dirty, errno, marks) = (Dirty::Revert, Some(Errno::EIO), vec![true, false, true]);
+    let alteration = Alteration::Flush { dirty, errno, kept, left, marks };
     assert_eq!(bench.fired()[0].alterations, [alteration]);
     cut(&bench, &drawn(Kept::None, Torn::Whole), 0);
     assert_eq!(tags(&bench.stores[0].bytes())[..4], [51, 2, 53, 4]);
