@@ -58,7 +58,7 @@
 //! let scenario = catalog::scenario("read-corrupt").expect("it is in the catalog");
 //! let run = attempt::run(&scenario, "mirror", Some(&mirror), &mut Scratch::default(), None);
 //! assert_eq!(run.verdict, Verdict::Violated);
-//! assert_eq!(run.violations[0].check, "conformance");
+//! assert_eq!(run.violations[0].check, "backing");
 //! ```
 
 #![forbid(unsafe_code)]

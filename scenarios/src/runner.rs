@@ -53,6 +53,8 @@ pub struct Finished {
     pub child_ios: u64,
     /// What steps did to the media, in order.
     pub damages: Vec<Damage>,
+    /// The disks that somebody still holds although the array is gone.
+    pub leaked: Vec<u32>,
     /// What children answered to reads, with the number of the entry, if the array compares them.
     pub compared: Vec<(usize, Bytes)>,
 }
@@ -147,7 +149,7 @@ pub fn run(
 ) -> Result<Finished, PlanError> {
     let bed = Bed::new(scenario, scratch)?;
     let (subject, end) = bed.play(scenario, engine);
-    Ok(finish(&bed.stage, &bed.disks, subject, end))
+    Ok(finish(&bed.stage, &bed.disks, &bed.children, subject, end))
 }
 
 /// Runs a concrete scenario and takes down when each operation of a disk begins and ends. A run that
@@ -250,12 +252,18 @@ fn stage_background(stage: &Arc<Stage>) -> Task<'_> {
 fn finish(
     stage: &Stage,
     disks: &[Arc<Memory>],
+    children: &[Arc<FaultyChild>],
     subject: Option<Arc<Subject>>,
     end: End,
 ) -> Finished {
     let media: Vec<Image> = disks.iter().map(|disk| disk.snapshot()).collect();
-    let quorum = subject.and_then(|s| s.quorum.clone());
+    let quorum = subject.as_ref().and_then(|s| s.quorum.as_ref());
     let names = quorum.map(|q| q.children()).unwrap_or_default();
+    let members = names.into_iter().map(|c| c.name.as_str().into()).collect();
+    // With its subject the array goes, and with that everything that holds a disk.
+    drop(subject);
+    let held = (0..).zip(children).filter(|(_, child)| Arc::strong_count(child) > 1);
+    let leaked = held.map(|(number, _)| number).collect();
     Finished {
         trace: stage.take_recorder().finish(&media),
         media,
@@ -263,9 +271,10 @@ fn finish(
         waiting: stage.queue.pending().iter().map(|label| format!("c{}", label.child)).collect(),
         hung: stage.queue.hung().iter().map(|label| (label.child, label.ordinal)).collect(),
         unfired: stage.plan().unfired().into_iter().map(String::from).collect(),
-        members: names.into_iter().map(|c| c.name.as_str().into()).collect(),
+        members,
         child_ios: stage.queue.completed(),
         damages: stage.take_damages(),
+        leaked,
         compared: stage.take_compared(),
     }
 }

@@ -19,6 +19,8 @@ use std::ops::Range;
 
 /// An operation of a child.
 pub(super) struct Call<'a> {
+    /// Its place in the list of all.
+    pub(super) place: usize,
     pub(super) call: &'a ChildCall,
     /// The entry in which it was asked for.
     pub(super) submitted: usize,
@@ -101,7 +103,16 @@ impl<'a> Calls<'a> {
         let round = self.rounds.len() - 1;
         let firings = at + 1..at + 1;
         let end = at + 1;
-        self.all.push(Call { call, submitted: at, tag, answered: None, firings, end, round });
+        self.all.push(Call {
+            place,
+            call,
+            submitted: at,
+            tag,
+            answered: None,
+            firings,
+            end,
+            round,
+        });
         self.places[call.child as usize].push(place);
     }
 
@@ -154,7 +165,7 @@ pub(super) fn writes(kind: OpKind) -> bool {
 pub(super) fn events_behind(
     entries: &[Entry],
     at: usize,
-) -> impl Iterator<Item = (usize, &quorate_engine::Event)> {
+) -> impl Iterator<Item = (usize, &quorate_engine::Event)> + Clone {
     let behind = entries.iter().enumerate().skip(at + 1);
     let behind = behind.filter(|(_, entry)| !matches!(entry.what, What::Heard(_)));
     behind.map_while(|(at, entry)| match &entry.what {

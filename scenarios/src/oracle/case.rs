@@ -141,6 +141,11 @@ impl<'a> Case<'a> {
         &self.membership[later - 1].1
     }
 
+    /// From which entry on the array had how many children.
+    pub(super) fn member_counts(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        self.membership.iter().map(|(from, members)| (*from, members.len()))
+    }
+
     /// Whether a disk was taken out of the array before this entry.
     pub(super) fn removed_before(&self, disk: u32, entry: usize) -> bool {
         self.removed.iter().any(|(at, gone)| *gone == disk && *at <= entry)

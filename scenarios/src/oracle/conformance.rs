@@ -5,18 +5,19 @@
 //! done while others are polled, so only requests that were over before the first one was dropped are
 //! followed. The checks that follow no request judge the others, too.
 
+mod questions;
+
 use super::{
+    answer::Answer,
     case::{Asked, Case},
     walk::{Ask, BOUNCE_BYTES_MAX, Deviation, Stop, Walk, node_name, zeroes},
 };
 use crate::spec::{self, Reply};
 use bytes::Bytes;
-use quorate_engine::{
-    Errno, Event, Extent, ExtentKind, Flags, OpType, Sectors, quorum::options::ReadPattern,
-};
+use quorate_engine::{Errno, Event, Flags, OpType, Sectors, quorum::options::ReadPattern};
 use quorate_faults::rule::OpKind;
 use quorate_reports::{
-    GuestOp, Outcome, Violation, What,
+    GuestOp, Violation, What,
     summary::{Form, Shape, Summary},
     trace::Payload,
 };
@@ -26,7 +27,7 @@ pub(super) fn conformance(case: &Case<'_>, violations: &mut Vec<Violation>) {
     for asked in judged(case) {
         if let Err(deviation) = Rules::new(case, asked).request() {
             violations.push(Case::violation(
-                "conformance",
+                deviation.check,
                 Some(asked.id),
                 deviation.entry,
                 deviation.reason,
@@ -67,20 +68,11 @@ fn judged<'a>(case: &'a Case<'a>) -> impl Iterator<Item = &'a Asked<'a>> {
 }
 
 /// The rules, as they bear on one request.
-struct Rules<'a> {
+pub(super) struct Rules<'a> {
     case: &'a Case<'a>,
-    asked: &'a Asked<'a>,
+    pub(super) asked: &'a Asked<'a>,
     walk: RefCell<Walk<'a>>,
     threshold: usize,
-}
-
-/// What a request must answer.
-enum Answer {
-    Done(Reply<()>),
-    /// The pieces of a read.
-    Data(Result<Vec<Payload>, Errno>),
-    Length(Reply<u64>),
-    Status(Reply<Extent>),
 }
 
 impl<'a> Rules<'a> {
@@ -96,6 +88,7 @@ impl<'a> Rules<'a> {
             Err(Stop::Unfinished) => match self.asked.completed {
                 None => Ok(()),
                 Some((at, _)) => Err(Deviation {
+                    check: "completion",
                     entry: Some(at),
                     reason: "The request was answered before the rules say it is over.".into(),
                 }),
@@ -180,7 +173,9 @@ impl<'a> Rules<'a> {
         if let (Ok(payload), true) = (ballot.result, self.case.scenario.array.rewrite_corrupted) {
             let losers: Vec<u32> = ballot.losers.iter().map(|&loser| disks[loser]).collect();
             let ask = Ask { kind: OpKind::Write, payload, ..ask };
+            self.walk.borrow_mut().asking = "rewrites";
             self.walk.borrow_mut().gather(&losers, ask, None)?;
+            self.walk.borrow_mut().asking = "fan-out";
         }
         Ok(ballot.result)
     }
@@ -310,56 +305,8 @@ impl<'a> Rules<'a> {
         Ok(reply)
     }
 
-    fn block_status(&self, offset: u64, bytes: u64) -> Result<Extent, Stop> {
-        if bytes == 0 {
-            return Ok(Extent { bytes: 0, kind: ExtentKind::Data });
-        }
-        let report = Some((OpType::Read, covering(offset, bytes)));
-        let disks = self.walk.borrow().members();
-        let (mut zero, mut data) = (vec![bytes], Vec::new());
-        for &disk in disks {
-            let ask = ask(OpKind::BlockStatus, offset, bytes);
-            match self.walk.borrow_mut().one(disk, ask, report)? {
-                // Whatever a child says of what lies behind the range, nobody has asked for it.
-                Ok(said) if said.hash == ExtentKind::Zero as u64 => {
-                    zero.push(said.bytes.min(bytes))
-                }
-                Ok(said) => data.push(said.bytes.min(bytes)),
-                Err(_) => {
-                    data.push(bytes);
-                    break;
-                }
-            }
-        }
-        Ok(match data.into_iter().max() {
-            Some(bytes) => Extent { bytes, kind: ExtentKind::Data },
-            None => {
-                let shortest = zero.into_iter().min().unwrap_or(bytes);
-                Extent { bytes: shortest, kind: ExtentKind::Zero }
-            }
-        })
-    }
-
-    fn length(&self) -> Result<Reply<u64>, Stop> {
-        let disks = self.walk.borrow().members();
-        let mut lengths = Vec::new();
-        for &disk in disks {
-            match self.walk.borrow_mut().one(disk, ask(OpKind::Length, 0, 0), None)? {
-                Ok(Payload { bytes, .. }) if bytes > (i64::MAX as u64) / 512 * 512 => {
-                    return Ok(Err(Errno::EFBIG));
-                }
-                Ok(payload) => lengths.push(payload.bytes.next_multiple_of(512)),
-                Err(errno) => return Ok(Err(errno)),
-            }
-            if lengths.iter().any(|length| *length != lengths[0]) {
-                return Ok(Err(Errno::EIO));
-            }
-        }
-        Ok(Ok(lengths[0]))
-    }
-
     /// The payload of a piece of the data that an entry carries.
-    fn piece_of(&self, entry: usize, data: &Bytes, piece: Range<u64>) -> Payload {
+    pub(super) fn piece_of(&self, entry: usize, data: &Bytes, piece: Range<u64>) -> Payload {
         if piece == (0..data.len() as u64) {
             return self.case.finished.trace.payload(entry);
         }
@@ -371,46 +318,6 @@ impl<'a> Rules<'a> {
         let disks = self.walk.borrow().members();
         let limits = disks.iter().filter_map(|&n| self.case.disks[n as usize].limits.max_transfer);
         limits.map(u64::from).min().unwrap_or(bytes).min(bytes)
-    }
-
-    fn compare(&self, answer: &Answer) -> Result<(), Deviation> {
-        let Some((at, outcome)) = self.asked.completed else { return Ok(()) };
-        let same = match (answer, outcome) {
-            (Answer::Done(want), Outcome::Done(found)) => want == found,
-            (Answer::Length(want), Outcome::Length(found)) => want == found,
-            (Answer::Status(want), Outcome::Status(found)) => want == found,
-            (Answer::Data(Err(want)), Outcome::Data(Err(found))) => want == found,
-            (Answer::Data(Ok(pieces)), Outcome::Data(Ok(data))) => {
-                let mut from = 0;
-                let whole = pieces.iter().map(|p| p.bytes).sum::<u64>() == data.len() as u64;
-                whole
-                    && pieces.iter().all(|piece| {
-                        let to = from + piece.bytes;
-                        let found = self.piece_of(at, data, from..to);
-                        from = to;
-                        found == *piece
-                    })
-            }
-            _ => false,
-        };
-        if same {
-            return Ok(());
-        }
-        let want = match answer {
-            Answer::Done(want) => words(want, |()| "success".into()),
-            Answer::Length(want) => words(want, |bytes| format!("a length of {bytes}")),
-            Answer::Status(want) => words(want, |extent| format!("{extent:?}")),
-            Answer::Data(Err(errno)) => errno.to_string(),
-            Answer::Data(Ok(_)) => "the bytes that won the vote".into(),
-        };
-        let found = match outcome.error() {
-            Some(errno) => errno.to_string(),
-            None if matches!(outcome, Outcome::Data(_)) => "other bytes".into(),
-            None if matches!(outcome, Outcome::Done(_)) => "success".into(),
-            None => format!("{outcome:?}"),
-        };
-        let reason = format!("The rules want {want} for the answer; the engine gave {found}.");
-        Err(Deviation { entry: Some(at), reason })
     }
 
     fn event(&self, event: &Event) -> Result<(), Stop> {
@@ -438,10 +345,6 @@ impl<'a> Rules<'a> {
         let (children, threshold) = (small(children), small(self.threshold));
         self.case.shapes.borrow_mut().push(Shape { op, children, threshold, form });
     }
-}
-
-fn words<T: Copy>(want: &Reply<T>, say: impl Fn(T) -> String) -> String {
-    want.map_or_else(|errno| errno.to_string(), say)
 }
 
 fn ask(kind: OpKind, offset: u64, bytes: u64) -> Ask {

@@ -36,6 +36,8 @@ pub(super) struct Ledger {
     pub(super) suspects: Vec<bool>,
     /// By operation: the request on whose behalf it was.
     pub(super) owners: Vec<Option<usize>>,
+    /// By operation: whether it cannot have been for another request, which was given up.
+    pub(super) sure: Vec<bool>,
     /// By request: whether it was inside of what is tolerated.
     pub(super) standings: Vec<Standing>,
     /// The votes that were followed, in order.
@@ -141,6 +143,7 @@ impl<'a> Walk<'a> {
             ledger: Ledger {
                 suspects: vec![false; calls],
                 owners: vec![None; calls],
+                sure: vec![true; calls],
                 standings: case.requests.iter().map(|_| Standing::default()).collect(),
                 ..Ledger::default()
             },
@@ -190,6 +193,10 @@ impl<'a> Walk<'a> {
         let call = &case.calls.all[place];
         let owner = self.owner(call);
         self.ledger.owners[place] = owner;
+        if let Some(owner) = owner {
+            self.ledger.sure[place] = !self.has_rival(owner, call);
+            self.hold(place, owner);
+        }
         self.causes[place] = self.ledger.account.causes.len();
         for (entry, firing) in call.faults(case) {
             let cause = self.ledger.account.open(CauseKind::Rule, call.call.child, Some(entry));
@@ -223,6 +230,10 @@ impl<'a> Walk<'a> {
         let taint = &self.taints[call.call.child as usize];
         let tainted = kind == OpKind::Read && taint.overlaps(&call.range());
         self.ledger.suspects[place] = faulted || tainted || self.is_troubled(place);
+        if let Some(owner) = self.ledger.owners[place].filter(|_| kind == OpKind::Read) {
+            let held = &mut self.ledger.standings[owner].held;
+            *held = held.saturating_sub(call.call.bytes);
+        }
         match kind {
             OpKind::Write | OpKind::WriteZeroes if !call.hangs(case) => {
                 self.land(place, call.reply().and_then(Result::err));

@@ -17,11 +17,27 @@ pub(super) fn completion(case: &Case<'_>, violations: &mut Vec<Violation>) {
         let entry = Some(asked.over().unwrap_or(asked.invoked));
         violations.push(Case::violation("completion", Some(asked.id), entry, reason));
     }
-    stall(case, violations);
+    for call in &case.calls.all {
+        let Some(owner) = case.ledger.owners[call.place].filter(|_| case.ledger.sure[call.place])
+        else {
+            continue;
+        };
+        let asked = &case.requests[owner];
+        let Some((at, _)) = asked.completed else { continue };
+        let over = call.answered.is_some_and(|(answered, _)| answered < at);
+        let child = call.call.child;
+        if call.submitted < at && !over && !case.removed_before(child, at) {
+            let reason = format!(
+                "The request is answered, and operation {} of c{child} for it goes on.",
+                call.call.ordinal
+            );
+            violations.push(Case::violation("completion", Some(asked.id), Some(at), reason));
+        }
+    }
 }
 
 /// Whether the run came to its end, or did not where it must not.
-fn stall(case: &Case<'_>, violations: &mut Vec<Violation>) {
+pub(super) fn quiescence(case: &Case<'_>, violations: &mut Vec<Violation>) {
     let reason = match (case.finished.end, case.scenario.expect.stall) {
         (End::Finished, Stall::Must) => {
             "The run came to its end; it was expected to stall.".to_owned()
@@ -35,7 +51,7 @@ fn stall(case: &Case<'_>, violations: &mut Vec<Violation>) {
     };
     let open = case.requests.iter().find(|asked| asked.over().is_none());
     let id = open.map(|asked| asked.id);
-    violations.push(Case::violation("completion", id, open.map(|asked| asked.invoked), reason));
+    violations.push(Case::violation("quiescence", id, open.map(|asked| asked.invoked), reason));
 }
 
 fn waiting(case: &Case<'_>) -> String {

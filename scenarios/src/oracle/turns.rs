@@ -26,13 +26,16 @@ pub(super) fn turns(case: &Case<'_>, violations: &mut Vec<Violation>) {
         return;
     }
     let mut pending: Vec<Pending> = Vec::new();
-    // A request that was given up goes on under the name of whoever helps it.
-    for (at, entry) in case.entries().iter().enumerate().take(case.first_drop()) {
+    let mut calls = case.calls.all.iter();
+    for (at, entry) in case.entries().iter().enumerate() {
         match &entry.what {
             What::Submit(call) => {
-                let Some(id) = entry.request else { continue };
-                let asked = case.request(usize::from(id.client), id.step as usize);
-                let Some(turn) = asked.and_then(|asked| turn(case, asked)) else { continue };
+                let place = calls.next().map_or(0, |call| call.place);
+                // A request that was given up goes on under the name of whoever helps it.
+                let owner = case.ledger.owners[place].filter(|_| case.ledger.sure[place]);
+                let Some(asked) = owner.map(|owner| &case.requests[owner]) else { continue };
+                let Some(turn) = turn(case, asked) else { continue };
+                let id = asked.id;
                 let other = pending.iter().find(|p| p.request != id && conflict(&p.turn, &turn));
                 if let Some(other) = other {
                     let reason = format!(

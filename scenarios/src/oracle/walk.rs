@@ -12,6 +12,8 @@ use std::cell::Cell;
 
 /// Where the record and the rules part.
 pub(super) struct Deviation {
+    /// The check that asks for what was not done.
+    pub(super) check: &'static str,
     pub(super) entry: Option<usize>,
     pub(super) reason: String,
 }
@@ -31,6 +33,8 @@ pub(super) struct Walk<'a> {
     at: usize,
     /// The entry at which the array's children were those that are asked now.
     since: Cell<usize>,
+    /// The check that asks for the operations that come next.
+    pub(super) asking: &'static str,
 }
 
 /// What a child must be asked.
@@ -59,7 +63,7 @@ struct Part {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(case: &'a Case<'a>, asked: &'a Asked<'a>) -> Self {
-        Self { case, asked, at: 0, since: Cell::new(asked.invoked) }
+        Self { case, asked, at: 0, since: Cell::new(asked.invoked), asking: "fan-out" }
     }
 
     /// Who belongs to the array as the next thing happens.
@@ -110,7 +114,10 @@ impl<'a> Walk<'a> {
         let (at, what) = self.next()?;
         match what {
             What::Event(event) if event == want => Ok(()),
-            _ => Err(unexpected(at, what, &format!("the event '{}'", qapi::text(want)))),
+            _ => {
+                let check = of_event(want);
+                Err(unexpected(at, what, &format!("the event '{}'", qapi::text(want)), check))
+            }
         }
     }
 
@@ -174,7 +181,7 @@ impl<'a> Walk<'a> {
             _ => {
                 let Ask { kind, offset, bytes, .. } = ask;
                 let want = format!("{} of {bytes} bytes at {offset} on c{disk}", kind.word());
-                Err(unexpected(at, what, &want))
+                Err(unexpected(at, what, &want, self.asking))
             }
         }
     }
@@ -205,7 +212,7 @@ impl<'a> Walk<'a> {
         }
         let waiting = parts.iter().filter(|part| part.reply.is_none());
         let waiting: Vec<String> = waiting.map(|part| format!("c{}", part.disk)).collect();
-        Err(unexpected(at, what, &format!("an answer of {}", waiting.join(", "))))
+        Err(unexpected(at, what, &format!("an answer of {}", waiting.join(", ")), self.asking))
     }
 
     fn answer(
@@ -252,10 +259,10 @@ impl<'a> Walk<'a> {
     pub(super) fn end(&mut self) -> Result<(), Stop> {
         let (at, what) = self.next()?;
         if !matches!(what, What::Complete(_)) {
-            return Err(unexpected(at, what, "the answer"));
+            return Err(unexpected(at, what, "the answer", self.asking));
         }
         match self.next() {
-            Ok((at, what)) => Err(unexpected(at, what, "nothing after the answer")),
+            Ok((at, what)) => Err(unexpected(at, what, "nothing after the answer", self.asking)),
             Err(_) => Ok(()),
         }
     }
@@ -300,7 +307,13 @@ fn asks(call: &ChildCall, ask: Ask) -> bool {
     same && (call.flags, call.payload) == (ask.flags, ask.payload)
 }
 
-pub(super) fn unexpected(at: usize, what: &What, want: &str) -> Stop {
+/// Where the record holds something else than what this check asks for.
+fn unexpected(at: usize, what: &What, want: &str, check: &'static str) -> Stop {
+    let check = match what {
+        What::Event(event) => of_event(event),
+        What::Complete(_) if check == "fan-out" => "completion",
+        _ => check,
+    };
     let found = match what {
         What::Submit(c) => {
             format!("{} of {} bytes at {} on c{}", c.kind.word(), c.bytes, c.offset, c.child)
@@ -311,7 +324,16 @@ pub(super) fn unexpected(at: usize, what: &What, want: &str) -> Stop {
         other => format!("{other:?}"),
     };
     let reason = format!("The rules want {want} next; the engine did this: {found}.");
-    Stop::Deviation(Deviation { entry: Some(at), reason })
+    Stop::Deviation(Deviation { check, entry: Some(at), reason })
+}
+
+/// The check that asks for an event.
+fn of_event(event: &Event) -> &'static str {
+    match event {
+        Event::ReportBad { .. } => "reports",
+        Event::Failure { .. } => "failure-events",
+        Event::Mismatch { .. } => "conformance",
+    }
 }
 
 pub(super) fn node_name(disk: u32) -> NodeName {

@@ -16,7 +16,7 @@ use std::{
     future::poll_fn,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     task::Poll,
 };
@@ -32,6 +32,7 @@ struct Voting {
     length: u64,
     turn: Mutex<()>,
     closed: AtomicBool,
+    reads: AtomicU8,
 }
 
 impl Engine for Naive {
@@ -45,8 +46,12 @@ impl Engine for Naive {
             if bug == Bug::AsksUnasked {
                 children[0].1.pread(0, 512).await.map_err(|e| e.to_string())?;
             }
+            if bug == Bug::LeaksAChild {
+                std::mem::forget(children[0].1.clone());
+            }
             let (turn, closed) = (Mutex::default(), AtomicBool::new(false));
-            let voting = Voting { bug, array, children, events, length, turn, closed };
+            let reads = AtomicU8::new(0);
+            let voting = Voting { bug, array, children, events, length, turn, closed, reads };
             Ok(Arc::new(voting) as Arc<dyn BlockDevice>)
         })
     }
@@ -95,12 +100,15 @@ impl Voting {
     }
 
     fn failure(&self, sectors: Sectors) {
-        self.events.emit(Event::Failure { reference: "q".into(), sectors });
+        if self.bug != Bug::HidesTheFailure {
+            self.events.emit(Event::Failure { reference: "q".into(), sectors });
+        }
     }
 
     fn allowed(&self, offset: u64, bytes: u64) -> Result<()> {
         match offset.checked_add(bytes).is_some_and(|end| end <= self.length) {
             false => Err(Errno::EINVAL),
+            true if self.bug == Bug::IgnoresTheClose => Ok(()),
             true if self.closed.load(Ordering::Relaxed) => Err(Errno::ENOMEDIUM),
             true => Ok(()),
         }
@@ -145,10 +153,14 @@ impl Voting {
             self.bad(OpType::Read, loser, None, sectors);
         }
         if self.array.rewrite_corrupted {
-            let by = usize::from(self.bug == Bug::RepairsTheWrongChild);
+            let rubbish = self.bug == Bug::RepairsWithRubbish;
+            let by = usize::from(rubbish || self.bug == Bug::RepairsTheWrongChild);
+            let winner = data.clone();
+            let data = if rubbish { vec![0x5a; bytes].into() } else { data };
             let children = ballot.losers.iter().map(|l| &self.children[(l + by) % names.len()].1);
             let repair = children.map(|child| child.pwrite(offset, data.clone(), Flags::NONE));
             all(repair.collect(), |_, _| {}).await;
+            return Ok(winner);
         }
         Ok(data)
     }
@@ -260,6 +272,9 @@ impl BlockDevice for Voting {
             match self.bug {
                 Bug::AlwaysFails => Err(Errno::EIO),
                 Bug::MakesDataUp => Ok(vec![0x5a; bytes].into()),
+                Bug::AnswersByTurns => {
+                    Ok(vec![self.reads.fetch_add(1, Ordering::Relaxed); bytes].into())
+                }
                 Bug::AnswersSevens => Ok(vec![7; bytes].into()),
                 Bug::BlamesTheInnocent | Bug::BlamesAStranger => {
                     let stranger = self.bug == Bug::BlamesAStranger;
@@ -284,7 +299,22 @@ impl BlockDevice for Voting {
             if self.bug == Bug::IgnoresTurns {
                 drop(turn);
             }
-            self.write(offset, data, flags).await
+            if self.bug == Bug::AnswersEarly {
+                let children = self.children.iter();
+                let mut asked: Vec<IoFuture<'_, ()>> =
+                    children.map(|(_, c)| c.pwrite(offset, data.clone(), Flags::NONE)).collect();
+                poll_fn(|cx| {
+                    for io in &mut asked {
+                        // How it goes on is not waited for.
+                        let _ = io.as_mut().poll(cx);
+                    }
+                    Poll::Ready(())
+                })
+                .await;
+                return Ok(());
+            }
+            let written = self.write(offset, data, flags).await;
+            if self.bug == Bug::AcknowledgesAnything { Ok(()) } else { written }
         })
     }
 
@@ -310,7 +340,11 @@ impl BlockDevice for Voting {
     }
 
     fn block_status(&self, offset: u64, bytes: u64) -> IoFuture<'_, Extent> {
-        Box::pin(self.status(offset, bytes))
+        Box::pin(async move {
+            let status = self.status(offset, bytes).await?;
+            let kind = if self.bug == Bug::SeesZeroes { ExtentKind::Zero } else { status.kind };
+            Ok(Extent { kind, ..status })
+        })
     }
 
     fn truncate(&self, _: u64, _: Prealloc) -> IoFuture<'_, ()> {

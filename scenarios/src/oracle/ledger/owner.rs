@@ -28,9 +28,11 @@ impl Walk<'_> {
             .or_else(|| given_up().next())
     }
 
-    /// Whether another request, which was given up, can have asked for this, too.
+    /// Whether another request, which was given up or is being polled, can have asked for this, too.
     pub(super) fn has_rival(&self, owner: usize, call: &Call<'_>) -> bool {
-        self.dropped.iter().any(|&other| other != owner && self.suits(other, call))
+        let others = self.dropped.iter().copied().chain(call.tag);
+        !self.dropped.is_empty()
+            && others.filter(|other| *other != owner).any(|other| self.suits(other, call))
     }
 
     /// Whether a request can ask a child for this.
@@ -49,14 +51,15 @@ impl Walk<'_> {
                 _ => false,
             },
             GuestOp::Write { offset, data, flags } => match call.call.kind {
-                OpKind::Read => within(*offset, data.len() as u64),
+                OpKind::Read => self.padded() && within(*offset, data.len() as u64),
                 OpKind::Write => within(*offset, data.len() as u64) && self.is_part(place, call),
                 OpKind::Flush => flags.fua,
                 _ => false,
             },
             GuestOp::WriteZeroes { offset, bytes, flags } => match call.call.kind {
                 OpKind::Write => within(*offset, *bytes) && self.is_zero(call),
-                OpKind::Read | OpKind::WriteZeroes => within(*offset, *bytes),
+                OpKind::Read => self.padded() && within(*offset, *bytes),
+                OpKind::WriteZeroes => within(*offset, *bytes),
                 OpKind::Flush => flags.fua,
                 _ => false,
             },
@@ -92,11 +95,12 @@ impl Walk<'_> {
 
     /// Whether some children take other bytes than they are asked for.
     fn padded(&self) -> bool {
-        self.case.disks.iter().any(|disk| disk.limits.request_alignment > 1)
+        let disks = &self.case.disks;
+        disks.iter().any(|d| d.limits.request_alignment > 1 || d.bytes != disks[0].bytes)
     }
 
     /// The bytes that a child may be asked for in the place of these.
-    fn around(&self, offset: u64, bytes: u64) -> Range<u64> {
+    pub(super) fn around(&self, offset: u64, bytes: u64) -> Range<u64> {
         let units = self.case.disks.iter().map(|disk| u64::from(disk.limits.request_alignment));
         let unit = units.max().unwrap_or(1).max(1);
         let end = offset.saturating_add(bytes);

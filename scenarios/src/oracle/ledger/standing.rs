@@ -46,6 +46,8 @@ pub(in crate::oracle) struct Standing {
     /// How many of its votes were followed.
     pub(super) votes: usize,
     pub(super) pool: Pool,
+    /// How many bytes its children have been asked for, and not answered yet.
+    pub(super) held: u64,
 }
 
 /// Why a request is outside of what the threshold tolerates.
@@ -103,6 +105,24 @@ impl Walk<'_> {
                 }
             }
             (_, Ok(_)) => {}
+        }
+    }
+
+    /// A read asks for more bytes: no more at once than each child answers once.
+    pub(super) fn hold(&mut self, place: usize, owner: usize) {
+        let call = &self.case.calls.all[place];
+        if call.call.kind != OpKind::Read || !self.ledger.sure[place] {
+            return;
+        }
+        let held = &mut self.ledger.standings[owner].held;
+        *held += call.call.bytes;
+        let (held, GuestOp::Read { offset, bytes }) = (*held, self.asked(owner).op) else { return };
+        let around = self.around(*offset, *bytes);
+        let disks = self.case.disks.len() as u64;
+        let most = (around.end - around.start).saturating_mul(disks);
+        if held > most {
+            let reason = format!("{held} bytes are read at once; {most} are enough.");
+            self.find("bounds", Some(owner), call.submitted, reason);
         }
     }
 
