@@ -69,6 +69,7 @@ pub mod expand;
 pub mod export;
 pub mod fuzz;
 pub mod load;
+pub mod metamorphic;
 pub mod model;
 pub mod oracle;
 pub mod runner;

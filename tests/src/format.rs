@@ -1,7 +1,9 @@
 //! scenarios/FORMAT.md: its examples run as they stand, and it leaves no key out.
 
 use quorate_reports::{Colour, Verdict, timeline};
-use quorate_scenarios::{expand::expand, fuzz::attempt, load, oracle, runner::Scratch};
+use quorate_scenarios::{
+    expand::expand, fuzz::attempt, load, metamorphic, oracle, runner::Scratch,
+};
 
 const DOCUMENT: &str = include_str!("../../scenarios/FORMAT.md");
 
@@ -129,6 +131,7 @@ fn every_word_of_the_format_is_in_the_document() {
         ["any", "atlas", "ok", "none", "all", "draw", "fua", "may-unmap", "no-fallback"]
             .map(Into::into),
     );
+    words.extend(metamorphic::laws().map(|(name, ..)| name.to_owned()));
     words.extend(oracle::checks().map(|(name, ..)| name.to_owned()));
     words.extend(Verdict::ALL.map(|verdict| verdict.word().to_owned()));
     words.sort();

@@ -1,5 +1,6 @@
 //! Each check of the oracle is passed by what is right, and fails what is wrong.
 
+mod laws;
 mod naive;
 
 use naive::Naive;
@@ -30,6 +31,7 @@ enum Bug {
     AsksUnasked,
     BlamesAStranger,
     BlamesTheInnocent,
+    FailsShortReads,
     FlushCountsSuccesses,
     HidesTheFailure,
     IgnoresTheClose,

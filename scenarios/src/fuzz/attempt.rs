@@ -2,6 +2,7 @@
 
 use super::guard;
 use crate::{
+    metamorphic,
     model::Scenario,
     oracle,
     runner::{self, Engine, Scratch},
@@ -84,6 +85,25 @@ pub(super) fn differs(
     let violation = Violation { check: NONDETERMINISTIC, request: None, entry, reason };
     let (verdict, violations) = (Verdict::Nondeterministic, vec![violation]);
     Some(Run { verdict, violations, ..first.clone() })
+}
+
+/// The run with the law that it breaks in comparison with others, if this seed is to try one.
+pub(super) fn against_others(
+    seed: u64,
+    scenario: &Scenario,
+    run: Run,
+    engine: Option<&dyn Engine>,
+) -> Run {
+    let Some(law) = metamorphic::chosen(seed).filter(|_| run.verdict == Verdict::Held) else {
+        return run;
+    };
+    match guard::catch(|| metamorphic::broken(scenario, engine, law)) {
+        Ok(None) => run,
+        Ok(Some(violation)) => {
+            Run { verdict: Verdict::Violated, violations: vec![violation], ..run }
+        }
+        Err(why) => without_trace(scenario, &run.token, Verdict::Panicked, why),
+    }
 }
 
 /// The run that did not come back.

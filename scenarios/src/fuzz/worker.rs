@@ -93,6 +93,7 @@ impl Worker {
             self.on_watch(Some(seed));
             run = attempt::differs(&scenario, &run, fuzz.engine.clone()).unwrap_or(run);
         }
+        run = attempt::against_others(seed, &scenario, run, engine);
         self.on_watch(None);
         self.runs += 1;
         *chunk.summary.verdicts.entry(run.verdict).or_default() += 1;

@@ -271,6 +271,7 @@ impl BlockDevice for Voting {
             let data = self.read(offset, bytes).await?;
             match self.bug {
                 Bug::AlwaysFails => Err(Errno::EIO),
+                Bug::FailsShortReads if bytes < 512 => Err(Errno::EIO),
                 Bug::MakesDataUp => Ok(vec![0x5a; bytes].into()),
                 Bug::AnswersByTurns => {
                     Ok(vec![self.reads.fetch_add(1, Ordering::Relaxed); bytes].into())
