@@ -14,7 +14,7 @@ mod votes;
 use super::{
     calls::{Call, writes},
     case::{Asked, Case},
-    cells::{Cells, index, overlaps},
+    cells::{Cells, changes, common, index, overlaps},
     classified::Classified,
 };
 use crate::model::Promises;
@@ -210,8 +210,12 @@ impl<'a> Walk<'a> {
             self.race(call, owner);
         }
         if writes(call.call.kind) {
-            if let Some(owner) = owner {
-                self.cells.written(&case.requests[owner], &call.range());
+            if let Some(owner) = owner
+                && let Some(whole) = changes(case, case.requests[owner].op)
+            {
+                // What is padded covers bytes of the next fragment, which may never be written.
+                let part = common(&call.range(), &self.fragment(call, whole));
+                self.cells.written(&case.requests[owner], &part);
             }
             if self.active.iter().any(|other| self.raced(other, owner, &call.range())) {
                 self.cells.blur(&call.range());

@@ -39,8 +39,15 @@ pub(super) fn blame(case: &Case<'_>, violations: &mut Vec<Violation>) {
             None if nested.iter().any(|inner| inner.name == name.as_str()) => continue,
             Some(disk) if !nested.is_empty() || case.belonged(disk, at) => {
                 let place = entry.request.and_then(|id| case.place(id));
-                let promised = case.scenario.expect.promises != Promises::Conforming
-                    && place.is_none_or(|place| case.ledger.standings[place].outside.is_none());
+                let promised = match case.scenario.expect.promises {
+                    Promises::Conforming => false,
+                    Promises::Correct => true,
+                    // Behind a request that was given up the report may be another one's.
+                    Promises::Within => {
+                        let inside = |place: usize| case.ledger.standings[place].outside.is_none();
+                        at < case.first_drop() && place.is_none_or(inside)
+                    }
+                };
                 if !promised || guilty(case, disk, at, place) {
                     continue;
                 }

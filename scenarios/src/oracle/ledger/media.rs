@@ -76,7 +76,7 @@ impl Walk<'_> {
 
     /// The bytes of a write that this operation can be about: only those of its own fragment, as what
     /// is read around a fragment may be what another one should have replaced.
-    fn fragment(&self, call: &Call<'_>, whole: Range<u64>) -> Range<u64> {
+    pub(super) fn fragment(&self, call: &Call<'_>, whole: Range<u64>) -> Range<u64> {
         let limits = self.case.disks[call.call.child as usize].limits;
         let (unit, range) = (u64::from(limits.request_alignment), call.range());
         let cut = self.case.disks.iter().filter_map(|disk| disk.limits.max_transfer).min();
