@@ -36,6 +36,8 @@ impl Walk<'_> {
                 for part in &landing.in_place {
                     self.taints[child].add(part.clone(), cause);
                 }
+                let start = call.call.offset;
+                self.spoil_around(place, &(start..start));
             }
         }
         landing.mark(&mut self.taints[child]);
