@@ -67,6 +67,30 @@ pub enum Shape {
     Helix,
 }
 
+impl Shape {
+    /// The word that files write.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ledger => "ledger",
+            Self::Atlas => "atlas",
+            Self::ChildSet => "child-set",
+            Self::Helix => "helix",
+        }
+    }
+}
+
+impl Excess {
+    /// The word that files write.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Deflect => "deflect",
+        }
+    }
+}
+
 /// What `enforce` does with a fault that goes beyond the budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -20,8 +20,9 @@ impl Drawn<'_> {
         let children = children(array);
         let threshold = u32::try_from(array.vote_threshold).expect("at most the children");
         let most = match self.promises {
-            // A budget sees to it that it is bearable at any time, whoever is struck.
-            Promises::Correct if self.is_budgeted => children,
+            // A budget sees to it that it is bearable at any time, whoever is struck; but it knows
+            // nothing of who will be frozen.
+            Promises::Correct if self.is_budgeted && !self.has_phases() => children,
             Promises::Correct => children - threshold,
             Promises::Conforming | Promises::Within => children,
         };
@@ -40,6 +41,10 @@ impl Drawn<'_> {
         for &child in &faulty {
             for (number, family) in (0..).zip(families) {
                 let draw = self.keyed.draw(FAULTY, child, 1 + number);
+                // No budget bears a child that never answers.
+                if *family == FaultFamily::Hang && self.is_budgeted {
+                    continue;
+                }
                 // Half of the families for each child, so that each is also seen by itself.
                 if *family != FaultFamily::Collude && draw.below(0, 2) == 1 {
                     rules.extend(self.rules_of(*family, child, &draw));

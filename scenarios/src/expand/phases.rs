@@ -7,13 +7,18 @@ use quorate_faults::{device::Frozen, text::Time};
 use std::time::Duration;
 
 impl Drawn<'_> {
+    /// Whether the run has a second phase.
+    pub(super) fn has_phases(&self) -> bool {
+        self.random.swarm && !self.keyed.draw(SWARM, 5, 0).word(0).is_multiple_of(2)
+    }
+
     /// Adds a client that waits for the others, or until it has waited long enough, heals a core of
     /// disks and freezes the others, and then writes and reads everything. Returns it in words.
     pub(super) fn phases(&self, scenario: &mut Scenario) -> Option<String> {
-        let draw = self.keyed.draw(SWARM, 5, 0);
-        if draw.word(0).is_multiple_of(2) {
+        if !self.has_phases() {
             return None;
         }
+        let draw = self.keyed.draw(SWARM, 5, 0);
         let count = children(&scenario.array);
         let threshold = u32::try_from(scenario.array.vote_threshold).expect("at most the children");
         // Who must not misbehave is of the core.

@@ -9,6 +9,7 @@ use crate::model::{
 };
 use quorate_engine::quorum::options::{Overlap, ReadPattern};
 use quorate_faults::{
+    budget::{Excess, Shape},
     draw::{Domain, Draw, Keyed},
     text::{Ratio, Size, TimeRange},
 };
@@ -89,8 +90,19 @@ impl Drawn<'_> {
     pub(super) fn swarm(&self, scenario: &mut Scenario) {
         self.disks(scenario);
         scenario.schedule = self.schedule(scenario);
+        self.budget(scenario);
         let phases = self.phases(scenario);
         scenario.drawn = self.words(scenario, phases.as_deref());
+    }
+
+    /// One of the shapes that a budget can have, and what becomes of a fault too many.
+    fn budget(&self, scenario: &mut Scenario) {
+        let draw = self.keyed.draw(SWARM, 7, 0);
+        if let Some(budget) = &mut scenario.budget {
+            use Shape::{Atlas, ChildSet, Helix, Ledger};
+            budget.shape = *pick(&draw, 0, &[Ledger, Ledger, Ledger, Atlas, ChildSet, Helix]);
+            budget.excess = *pick(&draw, 2, &[Excess::Refuse, Excess::Deflect]);
+        }
     }
 
     /// A disk that is slow, and one with larger blocks, now and then.
@@ -139,6 +151,9 @@ impl Drawn<'_> {
         let families: Vec<&str> = self.random.faults.iter().map(|family| family.word()).collect();
         if !families.is_empty() {
             parts.push(format!("{} at {rate}", families.join(" ")));
+        }
+        if let Some(budget) = scenario.budget.as_ref().filter(|_| !families.is_empty()) {
+            parts.push(format!("within {}, {}", budget.shape.word(), budget.excess.word()));
         }
         if scenario.schedule != Schedule::default() {
             parts.push(scenario.schedule.to_string());
