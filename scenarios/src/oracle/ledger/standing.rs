@@ -76,6 +76,7 @@ impl Walk<'_> {
             return self.end_elsewhere(place);
         };
         let reads = matches!(self.asked(owner).op, GuestOp::Read { .. });
+        let falls_back = reply.is_err_and(|errno| self.falls_back(place, errno));
         let pool = &mut self.ledger.standings[owner].pool;
         let child = call.call.child;
         match (call.call.kind, reply) {
@@ -85,6 +86,7 @@ impl Walk<'_> {
                 self.end_elsewhere(place);
             }
             (kind, _) if Self::is_single(kind) => self.end_elsewhere(place),
+            _ if falls_back => {}
             (kind, Err(_)) => {
                 note(&mut pool.failed, child);
                 pool.tally.add(reply, None);

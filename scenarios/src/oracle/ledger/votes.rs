@@ -60,6 +60,8 @@ impl Walk<'_> {
         let (mut failed, mut wrong) = (0, 0);
         for (place, reply) in places.clone().zip(&replies) {
             match reply {
+                // Who knows no zeroes is written zeroes instead.
+                Err(errno) if self.falls_back(place, *errno) => {}
                 Err(errno) => {
                     failed += 1;
                     if !self.ledger.suspects[place] {
@@ -91,6 +93,13 @@ impl Walk<'_> {
         let op = OpType::Write;
         let classified = self.classes(op, children, &tally, inside);
         self.ledger.votes.push(Vote { round, right: None, inside, classified });
+    }
+
+    /// Whether an operation fails as its child does not support it, and another takes its place.
+    pub(super) fn falls_back(&self, place: usize, errno: Errno) -> bool {
+        let call = self.case.calls.all[place].call;
+        let may = call.kind == OpKind::WriteZeroes && !call.flags.no_fallback;
+        may && errno == Errno::ENOTSUP
     }
 
     fn counted(&self, place: usize) -> Reply<Payload> {
