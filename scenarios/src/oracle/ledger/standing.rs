@@ -197,7 +197,7 @@ impl Walk<'_> {
         if !standing.raced && failed.is_empty() && wrong.is_empty() && unflushed.is_empty() {
             return None;
         }
-        let children = self.case.members_at(at).len();
+        let children = self.electorate(asked);
         let either = wrong.iter().filter(|child| !failed.contains(child)).count();
         let suspects = failed.len().max(unflushed.len()) + either;
         let outside = Some(Outside { at, suspects, children });
@@ -214,6 +214,12 @@ impl Walk<'_> {
         };
         let flushed = write_is_inside(children, threshold, unflushed.len());
         outside.filter(|_| standing.raced || !inside || !flushed)
+    }
+
+    /// How many children there were when a request's turn came: who leaves later counts as failed.
+    fn electorate(&self, asked: &Asked<'_>) -> usize {
+        let turn = asked.entries.first().copied().unwrap_or(asked.invoked);
+        self.case.members_at(turn).len()
     }
 
     /// Whether an array of arrays tolerates these suspects.
@@ -334,8 +340,7 @@ impl Walk<'_> {
             }
             _ => return,
         };
-        let at = asked.over().unwrap_or(asked.invoked);
-        let children = self.case.members_at(at).len();
+        let children = self.electorate(asked);
         let tally = std::mem::take(&mut self.ledger.standings[place].pool.tally);
         self.classify(op, children, tally, inside);
     }
