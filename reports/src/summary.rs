@@ -35,7 +35,7 @@ pub struct Summary {
     pub ends: BTreeMap<String, u64>,
     /// Votes by shape.
     pub shapes: BTreeMap<Shape, u64>,
-    /// Votes by cell, of arrays of up to [`cell::CHILDREN_MAX`] children.
+    /// Votes by cell, of arrays of up to [`cell::Parts::CHILDREN_MAX`] children.
     #[serde(default)]
     pub cells: BTreeMap<Cell, u64>,
     /// What profiles declare that they reach.

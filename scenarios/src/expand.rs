@@ -3,6 +3,7 @@
 //! The draws are keyed by what they decide, so that one request more or one fault less leaves the
 //! others as they are. What comes out is plain data, and is all that a run knows.
 
+mod aims;
 mod families;
 mod phases;
 mod swarm;
@@ -11,6 +12,7 @@ use crate::model::{
     Action, Array, Children, Client, Expected, Payload, Promises, Random, Request, Scenario,
     ThresholdChoice,
 };
+use aims::Aims;
 use quorate_engine::{Flags, quorum::options::ReadPattern};
 use quorate_faults::{
     budget::{Budget, Mode},
@@ -28,7 +30,9 @@ pub fn expand(profile: &Scenario, seed: u64) -> Scenario {
         let is_enforced = |budget: &Budget| budget.mode == Mode::Enforce;
         let keyed = Keyed::new(seed);
         let narrowed = random.swarm.then(|| swarm::narrow(random, &keyed));
-        let random = narrowed.as_ref().unwrap_or(random);
+        let aims = if random.aims { Aims::of(seed, &random.children) } else { None };
+        let quiet = aims.as_ref().map(|_| aims::beside(random, profile.disk(0).bytes));
+        let random = quiet.as_ref().or(narrowed.as_ref()).unwrap_or(random);
         let drawn = Drawn {
             random,
             keyed,
@@ -36,11 +40,17 @@ pub fn expand(profile: &Scenario, seed: u64) -> Scenario {
             is_budgeted: profile.budget.as_ref().is_some_and(is_enforced),
         };
         scenario.array = drawn.array(&profile.array);
+        if let Some(aims) = &aims {
+            aims.shape(&mut scenario.array);
+        }
         scenario.expect.idle_rules = true;
         scenario.rules.extend(drawn.rules(&scenario.array));
         let mut scripts = drawn.scripts(scenario.disk(0).bytes);
         scenario.steps.append(&mut scripts[0]);
         scenario.clients.extend(scripts.into_iter().skip(1).map(|steps| Client { steps }));
+        if let Some(aims) = &aims {
+            aims.take(&mut scenario, &drawn.keyed);
+        }
         if random.swarm {
             drawn.swarm(&mut scenario);
         }

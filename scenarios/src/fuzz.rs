@@ -11,11 +11,11 @@
 use crate::{expand, model::Scenario, runner::Engine};
 use quorate_reports::{
     Digest, Run, card,
-    summary::{Failure, Summary},
+    summary::{Failure, Reach, Summary},
 };
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     num::NonZeroU64,
     ops::Range,
@@ -179,6 +179,17 @@ impl Fuzz {
         };
         let runs = before(self.seeds.end) - before(self.seeds.start);
         u64::try_from(runs).expect("there are no more runs than seeds")
+    }
+
+    /// What its profiles declare that they reach.
+    fn reach(&self) -> BTreeMap<String, Reach> {
+        let declared = |source: &Source| {
+            let random = source.scenario.random.as_ref()?;
+            let small = random.children.iter().filter_map(|&count| u8::try_from(count).ok());
+            let reach = Reach { children: small.collect(), after: random.reach? };
+            Some((source.name.clone(), reach))
+        };
+        self.sources.iter().filter_map(declared).collect()
     }
 
     /// Whether this shard runs a seed.

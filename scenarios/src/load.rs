@@ -209,6 +209,10 @@ fn check_random(scenario: &Scenario, random: &Random) -> Result<(), Wrong> {
                        between 1 and their length";
         return wrong(path!["random", "bytes-max"], message);
     }
+    if random.aims && bytes < AIMED_BYTES_MIN {
+        let message = "a profile that aims needs disks of at least 4 KiB beside `bytes-max`";
+        return wrong(path!["random", "aims"], message);
+    }
     if random.span.is_some_and(|span| span.0 < random.bytes_max.0 || span.0 > bytes) {
         let message = "`span` is at least `bytes-max`, and at most the length of the disks";
         return wrong(path!["random", "span"], message);
@@ -424,5 +428,7 @@ fn place(table: &Spanned<DeTable<'_>>, path: &[Key]) -> Option<std::ops::Range<u
 
 /// The largest blocks that a swarm draws.
 const BLOCK_BYTES_MAX: u64 = 4096;
+/// The shortest disk of a profile that aims.
+const AIMED_BYTES_MIN: u64 = 8192;
 /// The longest disk.
 const DISK_BYTES_MAX: u64 = 1 << 40;

@@ -11,6 +11,7 @@ mod case;
 mod cells;
 mod classified;
 mod conformance;
+mod coverage;
 mod events;
 mod expectations;
 mod ledger;
@@ -67,6 +68,7 @@ pub fn judge(
     if let Some(summary) = summary {
         conformance::count(&case, summary);
         ledger::account::count(&case, summary);
+        coverage::count(&case, summary);
     }
     let waits = waits::waits(&case).iter().map(|wait| wait.words()).collect();
     Run {

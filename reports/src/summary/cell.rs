@@ -60,6 +60,9 @@ pub struct Traits {
 pub struct Parts([u8; CHILDREN_MAX]);
 
 impl Parts {
+    /// Votes of more children are not told apart so finely.
+    pub const CHILDREN_MAX: usize = CHILDREN_MAX;
+
     /// The parties of these sizes; nothing if there are more children than are counted.
     #[must_use]
     pub fn new(sizes: &[u8]) -> Option<Self> {
@@ -202,5 +205,4 @@ impl TryFrom<String> for Cell {
     }
 }
 
-/// Votes of more children are not told apart so finely.
-pub const CHILDREN_MAX: usize = 7;
+const CHILDREN_MAX: usize = 7;

@@ -57,6 +57,13 @@ pub(super) fn profile(random: &Random, promises: Promises) -> String {
             text += &line("", format!("{percent} requests in 100 {what}"));
         }
     }
+    if random.aims {
+        text += &line("", "each seed aims at a few votes, which say what the array is like".into());
+    }
+    if let Some(runs) = random.reach {
+        let runs = counted(runs, "run", "runs");
+        text += &line("", format!("after {runs} every vote that can be has been seen"));
+    }
     if random.faults.is_empty() {
         return text + &line("", "no faults".into());
     }

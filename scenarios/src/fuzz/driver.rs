@@ -100,6 +100,7 @@ impl<'a> Driver<'a> {
         }
         let ended = self.ended.or(asked).unwrap_or(Ended::Complete);
         self.summary.elapsed = self.began.elapsed();
+        self.summary.reach = self.shared.fuzz.reach();
         let (summary, digest, samples) = (self.summary, self.digest, self.samples.into());
         Outcome { summary, digest, ended, samples }
     }

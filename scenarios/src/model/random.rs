@@ -50,6 +50,12 @@ pub struct Random {
     /// disks, a schedule and a second phase.
     #[serde(default, skip_serializing_if = "is_default")]
     pub swarm: bool,
+    /// Whether each seed aims at a few cells of coverage, which says what its array is like.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub aims: bool,
+    /// After so many runs every vote that can be has been seen, of all arrays of these sizes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reach: Option<u64>,
     /// Families of faults; each child that may misbehave gets a few.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<FaultFamily>,

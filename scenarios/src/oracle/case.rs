@@ -17,6 +17,8 @@ pub(super) struct Case<'a> {
     pub(super) finished: &'a Finished,
     /// The shapes of the votes that were followed.
     pub(super) shapes: RefCell<Vec<Shape>>,
+    /// How many faults the budget did not allow.
+    pub(super) spared: u64,
     /// Where the array was closed.
     pub(super) closed: Option<usize>,
     /// What the disks are like, by number.
@@ -76,6 +78,7 @@ impl<'a> Case<'a> {
             scenario,
             finished,
             shapes: RefCell::default(),
+            spared: 0,
             closed: None,
             names: (0..disks.len()).map(|n| format!("c{n}").into()).collect(),
             calls: Calls::new(disks.len()),
@@ -95,7 +98,10 @@ impl<'a> Case<'a> {
                 What::Membership(change) => case.note_membership(at, change),
                 What::Submit(call) => case.calls.submit(at, tag, call),
                 What::Injected { ordinal: 1.., .. } => case.calls.fire(at),
-                What::Spared { .. } => case.calls.spare(at),
+                What::Spared { .. } => {
+                    case.spared += 1;
+                    case.calls.spare(at);
+                }
                 What::Reply { child, ordinal, answer } => {
                     case.calls.answer(at, *child, *ordinal, answer);
                 }

@@ -1,6 +1,7 @@
 //! What the answers of a vote were, by class.
 
 use quorate_engine::OpType;
+use quorate_reports::summary::cell::Tie;
 
 /// The classes of the answers of one vote.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct Classified {
     pub wrong: Vec<u8>,
     /// How many failed with the same error, for each error.
     pub errors: Vec<u8>,
+    /// Whether versions had equally many votes, more than others.
+    pub tie: Tie,
     /// Whether children were asked one after the other.
     pub fifo: bool,
     /// Whether nobody could say what is right: then the answers count as wrong.

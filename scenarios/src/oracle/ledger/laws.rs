@@ -1,6 +1,8 @@
 //! What the number of suspects says of a vote before it is counted, and what its classes say of the
 //! outcome: the laws of voting, not the vote.
 
+use quorate_reports::summary::cell::Tie;
+
 /// Whether a read with so many suspects must be right: those that failed, and those that may have
 /// answered something else.
 pub(super) fn read_is_inside(
@@ -60,6 +62,20 @@ impl Classes {
             _ if right_wins && right >= threshold => Prediction::Right,
             Some(class) if !right_wins && most >= threshold => Prediction::Wrong(class),
             _ => Prediction::NoMajority,
+        }
+    }
+
+    /// Whether the largest classes are equally large, and who wins then.
+    pub(super) fn tie(&self) -> Tie {
+        let all = self.wrong.iter().chain([&self.right]).filter(|class| !class.is_empty());
+        let most = all.clone().map(Vec::len).max().unwrap_or(0);
+        let largest: Vec<usize> = all.filter(|class| class.len() == most).map(|c| c[0]).collect();
+        let last = largest.iter().max();
+        match self.right.first().filter(|_| self.right.len() == most) {
+            _ if largest.len() < 2 => Tie::None,
+            None => Tie::Strangers,
+            Some(right) if Some(right) == last => Tie::Right,
+            Some(_) => Tie::Wrong,
         }
     }
 

@@ -11,7 +11,7 @@ use crate::spec::Reply;
 use bytes::Bytes;
 use quorate_engine::{Errno, Event, OpType};
 use quorate_faults::{host::Delay, rule::OpKind};
-use quorate_reports::{GuestOp, Outcome, trace::Payload};
+use quorate_reports::{GuestOp, Outcome, summary::cell::Tie, trace::Payload};
 use std::ops::Range;
 
 /// A vote that was followed.
@@ -141,6 +141,7 @@ impl Walk<'_> {
         let mut classified = self.classes(OpType::Read, replies.len(), &tally, inside);
         let size = |class: &Vec<usize>| u8::try_from(class.len()).unwrap_or(u8::MAX);
         classified.wrong = classes.wrong.iter().map(size).collect();
+        classified.tie = classes.tie();
         (classified.unknown, classified.healed) = (right.is_none(), healed);
         self.ledger.votes.push(Vote { round, right, inside, classified });
         if let Some(owner) = owner {
@@ -344,6 +345,7 @@ impl Walk<'_> {
             right: tally.right,
             wrong: if tally.wrong > 0 { vec![tally.wrong] } else { Vec::new() },
             errors: tally.errors.iter().map(|(_, count)| *count).collect(),
+            tie: Tie::None,
             fifo: false,
             unknown: false,
             inside,
