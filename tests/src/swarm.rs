@@ -1,6 +1,9 @@
 //! Swarms: each seed has a part of what there is, all that was drawn is said, and all of it happens.
 
-use quorate_reports::{Verdict, summary::Summary};
+use quorate_reports::{
+    Verdict,
+    summary::{Reach, Summary},
+};
 use quorate_scenarios::{
     catalog,
     expand::expand,
@@ -30,6 +33,53 @@ fn seeds_of_a_swarm_hold() {
             let run = attempt::run(&scenario, name, None, scratch, Some(&mut summary));
             assert_eq!(run.verdict, Verdict::Held, "{name}:{seed} {:?}", run.violations);
         }
+    }
+}
+
+/// A budget that lets one child more be wrong than the vote can bear promises more than it keeps, and the
+/// oracle, which reckons with laws of its own, says so soon.
+#[test]
+fn a_law_that_is_too_lax_is_found_within_two_hundred_seeds() {
+    let mut lax = profile("swarm");
+    lax.budget.as_mut().expect("the swarm has a budget").beyond = 1;
+    let first = (0..200).find_map(|seed| {
+        let scenario = expand(&lax, seed);
+        let run = attempt::run(&scenario, "lax", None, &mut Scratch::default(), None);
+        (run.verdict != Verdict::Held).then_some((seed, run))
+    });
+    let (seed, run) = first.expect("one of 200 seeds shows it");
+    println!("seed {seed}: {:?}", run.violations);
+    assert!(run.violations.iter().any(|found| found.check == "promise"), "seed {seed}");
+}
+
+/// What the budget spares is counted, and there is something to spare.
+#[test]
+fn the_budget_of_a_swarm_spares_children() {
+    let mut summary = Summary::default();
+    for seed in 0..100 {
+        let scenario = expand(&profile("swarm"), seed);
+        attempt::run(&scenario, "swarm", None, &mut Scratch::default(), Some(&mut summary));
+    }
+    let fired: u64 = summary.faults.values().sum();
+    assert!(summary.spared > 100 && fired > 100, "{} spared, {fired} fired", summary.spared);
+}
+
+/// A profile that aims sees every vote of its arrays, with however small a part of the seeds.
+#[test]
+fn every_vote_that_is_aimed_at_is_seen() {
+    let mut aimed = profile("random-votes");
+    aimed.random.as_mut().expect("a profile").children = vec![1, 2, 3, 4];
+    for step in [1, 3, 16] {
+        let mut summary = Summary::default();
+        for seed in (0..700).map(|number| number * step) {
+            let scenario = expand(&aimed, seed);
+            let run =
+                attempt::run(&scenario, "votes", None, &mut Scratch::default(), Some(&mut summary));
+            assert_eq!(run.verdict, Verdict::Held, "random-votes:{seed} {:?}", run.violations);
+        }
+        let reach = Reach { children: (1..=4).collect(), after: 0 };
+        summary.reach.insert("votes".into(), reach);
+        assert_eq!(summary.unreached(), BTreeSet::new(), "of every seed in {step}");
     }
 }
 

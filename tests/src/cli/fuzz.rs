@@ -1,6 +1,6 @@
 //! `quorate fuzz` and `quorate merge`.
 
-use super::{answer, path_text, quorate, temporary, wrong_file};
+use super::{answer, file, path_text, quorate, temporary, wrong_file};
 use quorate_scenarios::{
     cli::exit,
     fuzz::part::{self, Part},
@@ -172,4 +172,23 @@ fn a_fuzz_ends_when_its_time_is_up() {
     let fuzz = quorate(&["fuzz", "--time", "100ms", "--format", "json"]);
     assert_eq!(fuzz.code, exit::HELD);
     assert_eq!(fuzz.json()["complete"], false);
+}
+
+/// Votes that were declared reachable and never seen fail a fuzz in which all runs hold.
+#[test]
+fn a_blind_spot_fails_the_fuzz() {
+    let directory = temporary();
+    let path = file(
+        &directory,
+        "blind.toml",
+        "version = 1\nname = \"blind\"\n[array]\nchildren = 3\nvote-threshold = 2\n[disk]\n\
+         bytes = \"8KiB\"\n[random]\nchildren = [3]\nrequests = 4\nbytes-max = 512\nreach = 3\n",
+    );
+    let fuzz = |seeds| quorate(&["fuzz", "--scenario", &path, "--seeds", seeds]);
+    assert_eq!(fuzz("2").code, exit::HELD, "too early to say");
+    let blind = fuzz("3");
+    assert_eq!(blind.code, exit::VIOLATED);
+    assert!(blind.out.contains("3 runs, all held"), "{}", blind.out);
+    assert!(blind.out.contains("of the 87 votes that are declared reachable"), "{}", blind.out);
+    assert!(blind.out.contains("never reached: "), "{}", blind.out);
 }
