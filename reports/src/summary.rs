@@ -121,6 +121,10 @@ pub fn render(summary: &Summary, colour: Colour) -> String {
         block("faults ended", summary.ends.iter().map(plain), colour),
     ];
     text += &beside(blocks);
+    if summary.spared > 0 {
+        let spared = counted(summary.spared, "fault", "faults");
+        text += &format!("  {spared} more than the budgets allow were left out\n");
+    }
     text += &votes(summary, colour);
     text += &reach::render(summary, colour);
     text += &failures(summary, colour);

@@ -41,8 +41,12 @@ impl History {
         self.replaced.push(Part { write, offset, data });
     }
 
+    /// Notes what a write wrote. That it lands again tells nothing new.
     pub(super) fn push_written(&mut self, write: u64, offset: u64, data: Bytes) {
-        self.written.push(Part { write, offset, data });
+        let part = Part { write, offset, data };
+        if !self.written.iter().any(|other| other.run() == part.run()) {
+            self.written.push(part);
+        }
     }
 
     /// Takes as many writes of the range back in what it holds now.

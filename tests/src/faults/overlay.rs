@@ -163,6 +163,20 @@ fn an_earlier_write_lands_once_more() {
     replay(", lag = 2", [51, 52, 51, 4], None);
 }
 
+/// What lands again is one write still: a child whose every write brings back the first does not do more
+/// with each.
+#[test]
+fn a_write_that_lands_again_and_again_is_one_write() {
+    let bench = bench("\"write\"", "do = { fault = \"replay\", write = 1 }");
+    for _ in 0..64 {
+        bench.write(0, 0, &sector(51)).unwrap();
+    }
+    let replayed = vec![Alteration::Replay(vec![Run { write: 1, range: 0..512 }])];
+    let fired = bench.fired();
+    assert_eq!(fired.len(), 63);
+    assert!(fired.iter().all(|firing| firing.alterations == replayed));
+}
+
 #[test]
 fn a_child_goes_back_to_what_it_held() {
     for (earlier, wanted) in [
