@@ -10,6 +10,7 @@ mod overlay;
 mod parts;
 
 pub(crate) use cache::Mark;
+pub(crate) use history::landed;
 pub(crate) use parts::{Manner, Past, Piece, Volatile, paste, to_u64, to_usize};
 
 use crate::{

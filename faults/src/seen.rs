@@ -3,7 +3,7 @@
 use crate::{
     alteration::Run,
     fault::{Earlier, Fault},
-    medium::Volatile,
+    medium::{Volatile, landed},
 };
 use rangemap::RangeSet;
 use std::ops::{BitOr, Range};
@@ -94,7 +94,8 @@ impl Seen {
             }
         };
         let mut ranges = RangeSet::new();
-        let behind = self.replaced.iter().filter(|run| run.write > write);
+        let stays = landed(self.replaced.iter().map(|run| run.write), write);
+        let behind = self.replaced.iter().skip(stays);
         behind.for_each(|run| ranges.insert(run.range.clone()));
         (!ranges.is_empty()).then(|| (write, ranges.into_iter().collect()))
     }

@@ -70,7 +70,7 @@ impl History {
 
     /// What was replaced behind this write, newest first, which is then forgotten.
     pub(super) fn roll_back(&mut self, write: u64) -> Vec<(u64, Bytes)> {
-        let stays = self.replaced.iter().take_while(|part| part.write <= write).count();
+        let stays = landed(self.replaced.iter().map(|part| part.write), write);
         let gone = self.replaced.split_off(stays);
         gone.into_iter().rev().map(|part| (part.offset, part.data)).collect()
     }
@@ -87,5 +87,15 @@ impl History {
             Some((part.write, part.offset, part.data.clone()))
         };
         runs.iter().filter_map(of).collect()
+    }
+}
+
+/// How many pieces have landed when this write has, of those of these writes in the order in which
+/// they landed: that is not the order in which they were asked for.
+pub(crate) fn landed(writes: impl Iterator<Item = u64> + Clone, write: u64) -> usize {
+    match writes.clone().position(|other| other == write) {
+        Some(first) => first + writes.skip(first).take_while(|other| *other == write).count(),
+        // It never landed: those before it remain.
+        None => writes.take_while(|other| *other < write).count(),
     }
 }

@@ -199,6 +199,32 @@ fn a_child_goes_back_to_what_it_held() {
     }
 }
 
+/// Writes need not land in the order in which they were asked for; what is undone is what landed last.
+#[test]
+fn a_child_goes_back_in_the_order_in_which_its_writes_landed() {
+    for (earlier, left, undone) in [
+        ("versions = 1", [1, 52, 3], 0..512),
+        ("versions = 2", [1, 2, 3], 0..1024),
+        ("write = 2", [1, 52, 3], 0..512),
+        ("write = 0", [1, 2, 3], 0..1024),
+    ] {
+        let bench = bench("\"open\"", &format!("do = {{ fault = \"rollback\", {earlier} }}"));
+        *bench.host.is_held.lock().unwrap() = true;
+        let mut late = bench.children[0].pwrite(0, sector(51).into(), Flags::NONE);
+        assert_eq!((&mut late).now_or_never(), None);
+        *bench.host.is_held.lock().unwrap() = false;
+        bench.write(0, 512, &sector(52)).unwrap();
+        assert_eq!(late.now_or_never(), Some(Ok(())));
+        bench.children[0].open().now_or_never().expect("answers").unwrap();
+        assert_eq!(tags(&bench.read(0, 0, 1536).unwrap()), left, "{earlier}");
+        let firing = &bench.fired()[0];
+        let Alteration::Rollback { ranges, .. } = &firing.alterations[0] else {
+            panic!("{firing:?}")
+        };
+        assert_eq!(ranges[..], [undone], "{earlier}");
+    }
+}
+
 #[test]
 fn a_child_that_opens_read_only_says_so_and_takes_no_writes() {
     let bench = bench("\"open\"", "do = { fault = \"read-only\" }");
