@@ -5,12 +5,14 @@
 //! thing after the other.
 
 use crate::{
+    export,
     model::{Action, Children, Expected, Request, Scenario},
     runner::{self, Engine, Finished, Scratch},
 };
 use quorate_engine::{Errno, quorum::options::ReadPattern};
 use quorate_faults::{
-    fault::{Applied, Fault},
+    budget::{Budget, Mode},
+    fault::{Applied, Fault, Kept, Survivors, Torn},
     rule::{self, OpKind, Place, Rule, When},
 };
 use quorate_reports::{Answer, GuestOp, Outcome, Violation, What};
@@ -18,8 +20,18 @@ use quorate_reports::{Answer, GuestOp, Outcome, Violation, What};
 /// A law: its name, the number of its property, what it asks for, how it is tried.
 type Law = (&'static str, u8, &'static str, fn(&Scenario, Runs<'_>) -> Option<String>);
 
-/// Runs a scenario; nothing, if its rules do not allow that.
-type Runs<'a> = &'a dyn Fn(&Scenario) -> Option<Finished>;
+/// Runs scenarios, on our own engine or on another one.
+#[derive(Clone, Copy)]
+struct Runs<'a> {
+    engine: Option<&'a dyn Engine>,
+}
+
+impl Runs<'_> {
+    /// Nothing, if the rules of the scenario do not allow that it is run.
+    fn of(self, scenario: &Scenario) -> Option<Finished> {
+        runner::run(scenario, self.engine, &mut Scratch::default()).ok()
+    }
+}
 
 /// Every law, by name, with the number of its property and what it asks for.
 pub fn laws() -> impl Iterator<Item = (&'static str, u8, &'static str)> {
@@ -30,8 +42,7 @@ pub fn laws() -> impl Iterator<Item = (&'static str, u8, &'static str)> {
 #[must_use]
 pub fn broken(scenario: &Scenario, engine: Option<&dyn Engine>, law: usize) -> Option<Violation> {
     let (check, _, _, holds) = LAWS[law % LAWS.len()];
-    let runs = |scenario: &Scenario| runner::run(scenario, engine, &mut Scratch::default()).ok();
-    let reason = holds(scenario, &runs)?;
+    let reason = holds(scenario, Runs { engine })?;
     Some(Violation { check, request: None, entry: None, reason })
 }
 
@@ -64,16 +75,18 @@ pub fn in_turn(scenario: &Scenario) -> Scenario {
 
 const LAWS: &[Law] = &[
     ("determinism", 18, "a run comes out the same once more", |scenario, run| {
-        let (first, second) = (run(scenario)?, run(scenario)?);
+        let (first, second) = (run.of(scenario)?, run.of(scenario)?);
         let same = first.trace.digest == second.trace.digest;
         (!same).then(|| "The same run has another digest.".into())
     }),
     ("neutrality", 19, "a rule that never fires changes nothing", |scenario, run| {
         let mut idle = scenario.clone();
         idle.rules.insert(0, idle_rule());
-        let same = run(scenario)?.trace.digest == run(&idle)?.trace.digest;
+        let same = run.of(scenario)?.trace.digest == run.of(&idle)?.trace.digest;
         (!same).then(|| "With a rule that never fires the run has another digest.".into())
     }),
+    ("observation", 19, "a budget that only observes changes nothing", observation),
+    ("scripting", 19, "a run and its script, which draws nothing, are the same", scripting),
     ("threshold", 20, "what enough children agree on, fewer would have", threshold),
     ("splitting", 20, "a part of what can be read can be read, and is the same", splitting),
     ("permutation", 20, "the order of the children decides no data of a majority", permutation),
@@ -90,6 +103,40 @@ fn idle_rule() -> Rule {
     }
 }
 
+fn observation(scenario: &Scenario, run: Runs<'_>) -> Option<String> {
+    if scenario.budget.is_some() {
+        return None;
+    }
+    let budget = Some(Budget { mode: Mode::Observe, ..Budget::default() });
+    let observed = Scenario { budget, ..scenario.clone() };
+    let same = run.of(scenario)?.trace.digest == run.of(&observed)?.trace.digest;
+    (!same).then(|| "With a budget that only observes the run has another digest.".into())
+}
+
+fn scripting(scenario: &Scenario, run: Runs<'_>) -> Option<String> {
+    // What the power cut of a step leaves is drawn as it happens, and a script leaves steps as they are.
+    let draws = scenario.scripts().flatten().any(|action| match action {
+        Action::CutPower { crash, .. } => draws(&crash.keep),
+        _ => false,
+    });
+    if draws {
+        return None;
+    }
+    let script = export::scripted(scenario, run.engine).ok()?;
+    let same = run.of(scenario)?.trace.digest == run.of(&script)?.trace.digest;
+    (!same).then(|| "The script of the run has another digest.".into())
+}
+
+/// Whether what remains behind a power cut is left to chance.
+fn draws(keep: &Survivors) -> bool {
+    match keep {
+        Survivors::Drawn { keep, torn, reorder, .. } => {
+            !matches!(keep, Kept::None | Kept::All) || *torn != Torn::Whole || *reorder
+        }
+        Survivors::Runs { .. } => false,
+    }
+}
+
 fn threshold(scenario: &Scenario, run: Runs<'_>) -> Option<String> {
     let high = in_turn(scenario);
     let array = &high.array;
@@ -98,7 +145,7 @@ fn threshold(scenario: &Scenario, run: Runs<'_>) -> Option<String> {
     }
     let mut low = high.clone();
     low.array.vote_threshold -= 1;
-    let (high, low) = (run(&high)?, run(&low)?);
+    let (high, low) = (run.of(&high)?, run.of(&low)?);
     let pairs = high.trace.entries.iter().zip(&low.trace.entries);
     for (at, (strict, lax)) in pairs.enumerate() {
         let (What::Complete(strict), What::Complete(lax)) = (&strict.what, &lax.what) else {
@@ -144,7 +191,7 @@ fn splitting(scenario: &Scenario, run: Runs<'_>) -> Option<String> {
         let (request, expected) = (Request::Read { offset, bytes }, Expected::default());
         one.steps.push(Action::Request { request, background: None, expected });
     }
-    let finished = run(&one)?;
+    let finished = run.of(&one)?;
     let answers: Vec<&Outcome> = outcomes(&finished).collect();
     let [.., Outcome::Data(Ok(whole)), left, right] = answers[..] else { return None };
     let parts = match (left, right) {
@@ -163,7 +210,7 @@ fn permutation(scenario: &Scenario, run: Runs<'_>) -> Option<String> {
     let names = one.child_names().into_iter().rev().collect();
     turned.array.children = Children::Named(names);
     turned.array.disks = Some(one.disks());
-    let (one, turned) = (run(&one)?, run(&turned)?);
+    let (one, turned) = (run.of(&one)?, run.of(&turned)?);
     let good = |outcome: &Outcome| outcome.error().map_or_else(|| Some(outcome.clone()), |_| None);
     let same = outcomes(&one).map(good).eq(outcomes(&turned).map(good));
     (!same).then(|| "With the children in another order a request comes out otherwise.".into())

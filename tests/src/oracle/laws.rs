@@ -42,6 +42,8 @@ fn breakers() -> Vec<(&'static str, Made)> {
     vec![
         ("determinism", moody()),
         ("neutrality", but(|scenario, _| scenario.rules.iter().any(|rule| rule.name == "never"))),
+        ("observation", but(|scenario, _| scenario.budget.is_some())),
+        ("scripting", but(|scenario, _| !scenario.child.is_empty())),
         ("threshold", but(|scenario, _| scenario.array.vote_threshold < 2)),
         (
             "splitting",
