@@ -8,7 +8,10 @@
 use cpu_time::ProcessTime;
 use futures_util::future::join_all;
 use madsim::{Config, runtime::Runtime, time::sleep};
-use quorate_faults::text::Size;
+use quorate_faults::{
+    budget::{Budget, Mode},
+    text::Size,
+};
 use quorate_reports::{Verdict, summary::Summary};
 use quorate_scenarios::{
     catalog,
@@ -51,10 +54,90 @@ fn main() {
         );
     }
     println!("seeds of random-budget              {:>12.0}   goal 5,000", median(&mut seeds));
+    taxonomy();
+    budget();
     scaling(&profile);
     if let Some(peak) = peak_memory() {
         println!("peak memory of all of the above     {peak:>12}   goal 64 MiB");
     }
+}
+
+/// What all families of faults cost beside the plain fuzz.
+fn taxonomy() {
+    let named = |name| catalog::scenario(name).expect("the catalog has its profiles");
+    let plain = named("random-any");
+    let faulty = [named("swarm"), named("random-power"), named("swarm-any")];
+    let mut ratios = faulty.each_ref().map(|_| vec![]);
+    let mut cost = vec![];
+    for round in 0..ROUNDS as u64 {
+        let seeds = round * 400..round * 400 + 400;
+        let plain = 1e6 / rate(|| attempts(&plain, seeds.clone()));
+        cost.push(plain);
+        for (profile, ratios) in faulty.iter().zip(&mut ratios) {
+            ratios.push(1e6 / rate(|| attempts(profile, seeds.clone())) / plain);
+        }
+    }
+    println!("a child I/O of random-any           {:>9.2} µs", median(&mut cost));
+    for (profile, ratios) in faulty.iter().zip(&mut ratios) {
+        let ratio = median(ratios);
+        println!("the same, of {:<12}           {ratio:>12.2}   goal at most 1.50", profile.name);
+    }
+}
+
+/// What admission takes of a swarm's time, and what the oracle's account of it does.
+fn budget() {
+    let profile = catalog::scenario("swarm").expect("the catalog has its swarm");
+    let budgeted =
+        |mode| Scenario { budget: Some(Budget { mode, ..Budget::default() }), ..profile.clone() };
+    // What is only observed is the same run as without a budget.
+    let (off, observed) = (budgeted(Mode::Off), budgeted(Mode::Observe));
+    let (mut admission, mut ledger) = (vec![], vec![]);
+    for round in 0..ROUNDS as u64 {
+        let seeds = round * 400..round * 400 + 400;
+        let without = rate(|| attempts(&off, seeds.clone()));
+        let with = rate(|| attempts(&observed, seeds.clone()));
+        admission.push(1.0 - with / without);
+        ledger.push(ledger_share(&observed, seeds));
+    }
+    let (admission, ledger) = (100.0 * median(&mut admission), 100.0 * median(&mut ledger));
+    println!("admission, of the time of swarm     {admission:>10.1} %");
+    println!("ledger, of the same                 {ledger:>10.1} %");
+    println!(
+        "both                                {:>10.1} %   goal below 15 %",
+        admission + ledger
+    );
+}
+
+/// The part of the time of these runs that goes into the oracle's account of what may be wrong.
+fn ledger_share(profile: &Scenario, seeds: std::ops::Range<u64>) -> f64 {
+    let mut scratch = Scratch::default();
+    let (mut all, mut arranging, mut keeping) = (0.0, 0.0, 0.0);
+    let time = |work: &mut dyn FnMut()| {
+        let start = ProcessTime::now();
+        work();
+        start.elapsed().as_secs_f64()
+    };
+    for seed in seeds {
+        let mut run = None;
+        all += time(&mut || {
+            let scenario = expand(profile, seed);
+            let finished = runner::run(&scenario, None, &mut scratch).expect("its rules can fire");
+            run = Some((scenario, finished));
+        });
+        let (scenario, finished) = run.expect("it has run");
+        arranging += time(&mut || {
+            black_box(oracle::count_operations(&scenario, &finished));
+        });
+        keeping += time(&mut || drop(black_box(oracle::classify(&scenario, &finished))));
+        let mut finished = Some(finished);
+        all += time(&mut || {
+            let finished = finished.take().expect("it is judged once");
+            let mut summary = Summary::default();
+            let run = oracle::judge(&scenario, "bench", finished, Some(&mut summary));
+            scratch.reclaim(run.trace);
+        });
+    }
+    (keeping - arranging) / all
 }
 
 fn with(profile: &Scenario, change: impl FnOnce(Random) -> Random) -> Scenario {
@@ -76,6 +159,18 @@ fn runs(profile: &Scenario, seeds: std::ops::Range<u64>) -> Summary {
         scratch.reclaim(run.trace);
     }
     summary
+}
+
+/// The same, whatever its verdicts are: how many operations of children there were.
+fn attempts(profile: &Scenario, seeds: std::ops::Range<u64>) -> u64 {
+    let (mut summary, mut scratch) = (Summary::default(), Scratch::default());
+    for seed in seeds {
+        let scenario = expand(profile, seed);
+        let finished = runner::run(&scenario, None, &mut scratch).expect("its rules can fire");
+        let run = oracle::judge(&scenario, "bench", finished, Some(&mut summary));
+        scratch.reclaim(run.trace);
+    }
+    summary.child_ios
 }
 
 fn bare_madsim(rounds: u64) -> u64 {

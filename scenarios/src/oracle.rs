@@ -91,6 +91,14 @@ pub fn classify(scenario: &Scenario, finished: &Finished) -> Vec<Classified> {
     Case::new(scenario, finished).ledger.classified().collect()
 }
 
+/// How many operations of children a run is about: found as the oracle arranges it for its checks, but
+/// before it keeps account of what may be wrong. Whoever measures [`classify`] beside this knows what
+/// that account costs.
+#[must_use]
+pub fn count_operations(scenario: &Scenario, finished: &Finished) -> usize {
+    Case::arranged(scenario, finished).calls.all.len()
+}
+
 /// The checks, with the numbers of the properties that they hold; 0 for what is none of these.
 const CHECKS: &[Check] = &[
     ("backing", 1, "what a read gives is what enough children answered", answers::backing),

@@ -70,6 +70,13 @@ impl Asked<'_> {
 
 impl<'a> Case<'a> {
     pub(super) fn new(scenario: &'a Scenario, finished: &'a Finished) -> Self {
+        let mut case = Self::arranged(scenario, finished);
+        case.ledger = Ledger::of(&case);
+        case
+    }
+
+    /// The same, before anybody has kept account.
+    pub(super) fn arranged(scenario: &'a Scenario, finished: &'a Finished) -> Self {
         let disks: Vec<DiskSpec> = (0..scenario.disks()).map(|n| scenario.disk(n)).collect();
         let names = scenario.child_names();
         let first = names.iter().filter_map(|name| name.strip_prefix('c')?.parse().ok()).collect();
@@ -127,7 +134,6 @@ impl<'a> Case<'a> {
                 case.closed.get_or_insert(at);
             }
         }
-        case.ledger = Ledger::of(&case);
         case
     }
 
