@@ -6,7 +6,7 @@ use crate::{
 };
 use bytes::Bytes;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     ops::Range,
     sync::{Arc, Mutex, MutexGuard},
 };
@@ -17,7 +17,7 @@ use std::{
 #[derive(Clone, Debug, Default)]
 pub struct Image {
     bytes: u64,
-    pages: BTreeMap<u64, Arc<Page>>,
+    pages: BTreeMap<u64, Arc<[u8]>>,
 }
 
 /// By what they hold, whichever of their zeroes take memory.
@@ -34,8 +34,6 @@ impl PartialEq for Image {
 }
 
 impl Eq for Image {}
-
-type Page = [u8; PAGE_BYTES];
 
 impl Image {
     /// An image of this length that holds zeroes.
@@ -77,8 +75,13 @@ impl Image {
         for (page, within) in pieces(offset, data.len() as u64) {
             let (now, later) = rest.split_at(within.len());
             rest = later;
-            let page = self.pages.entry(page).or_insert_with(|| Arc::new([0; PAGE_BYTES]));
-            Arc::make_mut(page)[within].copy_from_slice(now);
+            match self.pages.entry(page) {
+                Entry::Vacant(page) if now.len() == PAGE_BYTES => drop(page.insert(now.into())),
+                page => {
+                    let page = page.or_insert_with(|| ZEROES.as_slice().into());
+                    Arc::make_mut(page)[within].copy_from_slice(now);
+                }
+            }
         }
     }
 
@@ -161,6 +164,7 @@ fn within(page: u64, offset: u64, bytes: u64) -> Range<usize> {
 
 /// Bytes that are kept or left out together.
 const PAGE_BYTES: usize = 4096;
+static ZEROES: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
 
 /// A block device in memory that answers at once. Nothing is lost but by dropping it.
 #[derive(Debug)]
