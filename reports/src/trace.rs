@@ -351,7 +351,7 @@ impl Recorder {
         for image in media {
             let mut rolling = u128::from(image.bytes());
             // A page of zeroes is no page, so that every environment counts the same.
-            for (offset, page) in image.pages().filter(|(_, page)| page.iter().any(|b| *b != 0)) {
+            for (offset, page) in image.pages().filter(|(_, page)| !is_zero(page)) {
                 let hash = XxHash3_64::oneshot(page);
                 let mut record = [0; 32];
                 record[..16].copy_from_slice(&rolling.to_le_bytes());
@@ -424,6 +424,11 @@ impl Recorder {
             GuestOp::Close => [tag(10, Flags::NONE), 0, 0, 0, 0],
         }
     }
+}
+
+/// Without an early end inside a piece, so that its bytes are looked at many at a time.
+fn is_zero(page: &[u8]) -> bool {
+    page.chunks(64).all(|piece| piece.iter().fold(0, |any, byte| any | byte) == 0)
 }
 
 fn encode_event(tag: u64, event: &Event) -> [u64; 5] {

@@ -75,9 +75,11 @@ impl Form {
             let errors = votes(replies.iter().filter_map(|reply| reply.err()));
             return if is_tie(&errors) { Self::ErrorTie } else { Self::TooFew };
         }
+        if replies.iter().all(|reply| reply.is_ok() && *reply == replies[0]) {
+            return Self::Unanimous;
+        }
         let versions = votes(replies.iter().filter_map(|reply| reply.ok()));
         match (versions.len(), versions.iter().max()) {
-            (1, _) if good == replies.len() => Self::Unanimous,
             (1, _) => Self::Degraded,
             (_, Some(&most)) if most < threshold => Self::NoMajority,
             _ if is_tie(&versions) => Self::Tie,
