@@ -68,6 +68,9 @@ struct Inner {
     submitted: u64,
     completed: u64,
     pending: Vec<Entry>,
+    /// How many of those are timers, and how many alarms: there are mostly none to look for.
+    timers: usize,
+    alarms: usize,
     slots: Vec<Slot>,
     free: Vec<usize>,
     held: Vec<Pattern>,
@@ -211,6 +214,11 @@ impl Queue {
             logged = log.len();
             log.push(Logged { label, begun, ended: None });
         }
+        match (label, course) {
+            (_, Course::Alarm) => inner.alarms += 1,
+            (None, _) => inner.timers += 1,
+            (Some(_), _) => {}
+        }
         inner.pending.push(Entry { deadline, course, number, slot, label, held, logged });
         Completion { queue: self.clone(), slot, done: false }
     }
@@ -271,7 +279,7 @@ impl Queue {
     pub(crate) fn step(&self) -> Option<u64> {
         let mut inner = self.inner();
         let (at, time) = inner.next()?;
-        let entry = inner.pending.swap_remove(at);
+        let entry = inner.take(at);
         inner.now = time;
         self.0.clock.store(time, Ordering::Relaxed);
         if entry.label.is_some() {
@@ -287,7 +295,7 @@ impl Queue {
         if entry.course == Course::Alarm {
             // Alarms of one moment are one moment: nobody sees what is between them.
             while let Some(at) = inner.due_alarm(now) {
-                let slot = inner.pending.swap_remove(at).slot;
+                let slot = inner.take(at).slot;
                 wakers.extend(inner.finish(slot));
             }
         }
@@ -312,20 +320,24 @@ impl Inner {
                 picked
             }
         };
-        let timer = self.first_of(|entry| entry.label.is_none() && entry.course != Course::Alarm);
+        let is_timer = |entry: &Entry| entry.label.is_none() && entry.course != Course::Alarm;
+        let timer = self.first_of(self.timers, is_timer);
         let next = match (timer, operation) {
             (Some((at, end)), Some((_, due))) if end <= due => (at, end.max(self.now)),
             (Some((at, end)), None) => (at, end.max(self.now)),
             // An alarm is no reason to go on.
             (_, operation) => operation?,
         };
-        let alarm = self.first_of(|entry| entry.course == Course::Alarm);
+        let alarm = self.first_of(self.alarms, |entry| entry.course == Course::Alarm);
         let is_before = |&(_, end): &(usize, u64)| end.max(self.now) < next.1;
         Some(alarm.filter(is_before).map_or(next, |(at, end)| (at, end.max(self.now))))
     }
 
-    /// The timer that ends first of these, by its end and then by age.
-    fn first_of(&self, is_it: impl Fn(&Entry) -> bool) -> Option<(usize, u64)> {
+    /// The timer that ends first of these, of which there are so many, by its end and then by age.
+    fn first_of(&self, count: usize, is_it: impl Fn(&Entry) -> bool) -> Option<(usize, u64)> {
+        if count == 0 {
+            return None;
+        }
         let timers = self.pending.iter().enumerate().filter(|(_, entry)| is_it(entry));
         let ends = timers.map(|(at, entry)| (entry.deadline, entry.number, at));
         ends.min().map(|(end, _, at)| (at, end))
@@ -380,6 +392,16 @@ impl Inner {
         let due = |entry: &Entry| entry.course == Course::Alarm && entry.deadline <= now;
         let alarms = self.pending.iter().enumerate().filter(|(_, entry)| due(entry));
         alarms.min_by_key(|(_, entry)| (entry.deadline, entry.number)).map(|(at, _)| at)
+    }
+
+    fn take(&mut self, at: usize) -> Entry {
+        let entry = self.pending.swap_remove(at);
+        match (entry.label, entry.course) {
+            (_, Course::Alarm) => self.alarms -= 1,
+            (None, _) => self.timers -= 1,
+            (Some(_), _) => {}
+        }
+        entry
     }
 
     /// What waits in a slot has come to its end. Gives back whom to wake.
