@@ -13,8 +13,8 @@ use std::{collections::BTreeMap, ops::Range};
 /// The lies of a medium.
 #[derive(Debug, Default)]
 pub(super) struct Overlay {
-    /// The inverted bits of each rotten byte, by its offset.
-    rot: BTreeMap<u64, Rot>,
+    /// The inverted bits of each byte of a sector that rots, by its number.
+    rot: BTreeMap<u64, Box<[Rot; SECTOR]>>,
     /// The forced bits of each byte that has some, by its offset.
     stuck: BTreeMap<u64, Forced>,
     /// How reads of a sector fail, by its number.
@@ -23,7 +23,7 @@ pub(super) struct Overlay {
     ghosts: RangeMap<u64, (Ghost, Heal)>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Rot {
     /// Inverted until written.
     healing: u8,
@@ -71,8 +71,13 @@ impl Overlay {
     /// Inverts and forces bits of what was read at an offset.
     pub(super) fn distort(&self, offset: u64, data: &mut [u8]) {
         let range = offset..offset + to_u64(data.len());
-        for (&at, rot) in self.rot.range(range.clone()) {
-            data[to_usize(at - offset)] ^= rot.healing | rot.lasting;
+        for (sector, rot) in self.rot.range(sectors(&range)) {
+            let start = sector * SECTOR_BYTES;
+            let part = range.start.max(start)..range.end.min(start + SECTOR_BYTES);
+            let seen = &mut data[to_usize(part.start - offset)..to_usize(part.end - offset)];
+            for (byte, rot) in seen.iter_mut().zip(&rot[inside(start, &part)]) {
+                *byte ^= rot.healing | rot.lasting;
+            }
         }
         for (&at, forced) in self.stuck.range(range) {
             let byte = &mut data[to_usize(at - offset)];
@@ -82,14 +87,15 @@ impl Overlay {
 
     /// How a read of the range fails, if it does.
     pub(super) fn error(&self, range: &Range<u64>) -> Option<Errno> {
-        let sectors = range.start / SECTOR_BYTES..range.end.div_ceil(SECTOR_BYTES);
-        self.unreadable.range(sectors).next().map(|(_, (errno, _))| *errno)
+        self.unreadable.range(sectors(range)).next().map(|(_, (errno, _))| *errno)
     }
 
     /// Inverts bits from now on. What is inverted already stays so.
     pub(super) fn rot(&mut self, flips: &[Flip], heal: Heal) {
         for flip in flips {
-            let rot = self.rot.entry(flip.at).or_default();
+            let rotten = self.rot.entry(flip.at / SECTOR_BYTES);
+            let rotten = rotten.or_insert_with(|| Box::new([Rot::default(); SECTOR]));
+            let rot = &mut rotten[to_usize(flip.at % SECTOR_BYTES)];
             match heal {
                 Heal::Overwrite => rot.healing |= flip.mask,
                 Heal::Never => rot.lasting |= flip.mask,
@@ -110,7 +116,7 @@ impl Overlay {
 
     /// Has reads fail from now on.
     pub(super) fn spoil(&mut self, range: &Range<u64>, errno: Errno, heal: Heal) {
-        for sector in range.start / SECTOR_BYTES..range.end.div_ceil(SECTOR_BYTES) {
+        for sector in sectors(range) {
             self.unreadable.insert(sector, (errno, heal));
         }
     }
@@ -126,13 +132,13 @@ impl Overlay {
         if self.is_empty() || range.is_empty() {
             return;
         }
-        let rotten: Vec<u64> = self.rot.range(range.clone()).map(|(&at, _)| at).collect();
-        for at in rotten {
-            let rot = self.rot.remove(&at).expect("listed under the same lock");
-            if rot.lasting != 0 {
-                self.rot.insert(at, Rot { healing: 0, ..rot });
-            }
-        }
+        let healed = self.rot.extract_if(sectors(range), |sector, rot| {
+            let start = sector * SECTOR_BYTES;
+            let part = range.start.max(start)..range.end.min(start + SECTOR_BYTES);
+            rot[inside(start, &part)].iter_mut().for_each(|rot| rot.healing = 0);
+            rot.iter().all(|rot| *rot == Rot::default())
+        });
+        healed.for_each(drop);
         // A sector that is written in part still cannot be read.
         let whole = range.start.div_ceil(SECTOR_BYTES)..range.end / SECTOR_BYTES;
         if whole.start < whole.end {
@@ -161,6 +167,16 @@ impl Overlay {
     }
 }
 
+/// The sectors that a range touches.
+fn sectors(range: &Range<u64>) -> Range<u64> {
+    range.start / SECTOR_BYTES..range.end.div_ceil(SECTOR_BYTES)
+}
+
+/// A part of the sector that starts there, by its bytes.
+fn inside(start: u64, part: &Range<u64>) -> Range<usize> {
+    to_usize(part.start - start)..to_usize(part.end - start)
+}
+
 impl Ghost {
     /// Where a read of `range` goes, if it goes elsewhere.
     pub(super) fn elsewhere(&self, range: &Range<u64>) -> Option<u64> {
@@ -180,3 +196,6 @@ impl Ghost {
         }
     }
 }
+
+const SECTOR: usize = 512;
+const _: () = assert!(SECTOR as u64 == SECTOR_BYTES);
