@@ -33,6 +33,8 @@ pub struct Plan {
     children_count: u32,
     /// The rules that can befall an operation, by child and kind.
     relevant: Vec<[Vec<usize>; OpKind::COUNT]>,
+    /// What those look at.
+    needs: Vec<[Needs; OpKind::COUNT]>,
     has_budget: bool,
     state: Mutex<State>,
 }
@@ -78,10 +80,16 @@ impl Plan {
         let rules = check::compile(rules, groups, children_count)?;
         let width = usize::try_from(children_count).expect("an array fits the address space");
         let mut relevant = vec![<[Vec<usize>; OpKind::COUNT]>::default(); width];
+        let mut first = [Needs::default(); OpKind::COUNT];
+        // What is added to a device is behind what it has.
+        first[OpKind::Truncate as usize].length = true;
+        let mut needs = vec![first; width];
         for (index, compiled) in rules.iter().enumerate() {
             for &child in &compiled.children {
                 for &kind in &compiled.rule.on {
                     let indices = &mut relevant[child as usize][kind as usize];
+                    let needs = &mut needs[child as usize][kind as usize];
+                    *needs = *needs | Needs::of(&compiled.rule.r#do);
                     if indices.last() != Some(&index) {
                         indices.push(index);
                     }
@@ -95,7 +103,7 @@ impl Plan {
             guard: None,
         };
         let (keyed, state) = (Keyed::new(seed), Mutex::new(state));
-        Ok(Self { keyed, rules, children_count, relevant, has_budget: false, state })
+        Ok(Self { keyed, rules, children_count, relevant, needs, has_budget: false, state })
     }
 
     /// Holds the rules to no budget.
@@ -317,11 +325,7 @@ impl Plan {
 
     /// What the rules look at that could befall such an operation.
     pub(crate) fn needs(&self, child: u32, kind: OpKind) -> Needs {
-        let rules = self.relevant(child, kind).iter();
-        let needs = rules.map(|&index| Needs::of(&self.rules[index].rule.r#do));
-        // What is added to a device is behind what it has.
-        let first = Needs { length: kind == OpKind::Truncate, ..Needs::default() };
-        needs.fold(first, |a, b| a | b)
+        self.needs[child as usize][kind as usize]
     }
 
     /// Counts the operation, which is part of `request`, for each rule, and says which fire. `seen` is
