@@ -39,14 +39,14 @@ pub trait Host: Send + Sync {
     fn complete(&self, op: &ChildOp, delay: Delay) -> Wait;
 
     /// Hears of each rule that fired on an operation.
-    fn fired(&self, op: &ChildOp, firing: &Firing);
+    fn fired(&self, op: &ChildOp, firing: Firing);
 
     /// Hears of each rule that would have fired on the operation of a child of this number, or struck
     /// the child by itself (0), but for the budget.
     fn spared(&self, child: u32, ordinal: u64, rule: &Arc<str>);
 
     /// Hears of each rule that strikes a child by itself, at the moment it does.
-    fn struck(&self, child: u32, firing: &Firing) {
+    fn struck(&self, child: u32, firing: Firing) {
         let _ = (child, firing);
     }
 

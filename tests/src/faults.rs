@@ -181,9 +181,9 @@ impl Host for Shared {
         }
     }
 
-    fn fired(&self, op: &ChildOp, firing: &Firing) {
+    fn fired(&self, op: &ChildOp, firing: Firing) {
         self.0.call(format_args!("fired {} {}", op.ordinal, firing.rule));
-        lock(&self.0.firings).push(firing.clone());
+        lock(&self.0.firings).push(firing);
     }
 
     fn replied(&self, op: &ChildOp, _: &Reply<'_>) {

@@ -49,7 +49,7 @@ impl Inner {
         let seen = self.look(self.plan.needs_of(strike.rule)).await;
         let decision = self.plan.decide_strike(strike, self.child, &seen);
         let Decision { effect, firings, spared } = decision;
-        for firing in &firings {
+        for firing in firings {
             self.host.struck(self.child, firing);
         }
         for rule in &spared {

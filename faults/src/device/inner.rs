@@ -64,7 +64,7 @@ impl Inner {
         let request = self.host.request();
         let decision = self.plan.decide(&op, request, &seen, || self.host.now());
         let Decision { mut effect, firings, spared } = decision;
-        for firing in &firings {
+        for firing in firings {
             self.host.fired(&op, firing);
         }
         for rule in &spared {

@@ -119,8 +119,8 @@ impl Player {
                         self.stage.damaged(child, DamageKind::Power, text);
                         let draw = self.stage.power_draw(child, id);
                         let firing = device.cut_power(crash, *fails, &draw).await;
-                        self.stage.struck(child, &firing);
                         self.stage.plan().befallen(child, &firing, self.stage.now());
+                        self.stage.struck(child, firing);
                     }
                 }
             }

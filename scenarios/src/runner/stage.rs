@@ -291,13 +291,13 @@ impl Host for Stage {
         })
     }
 
-    fn struck(&self, child: u32, firing: &Firing) {
-        self.record(What::Injected { child, ordinal: 0, firing: Box::new(firing.clone()) });
+    fn struck(&self, child: u32, firing: Firing) {
+        self.record(What::Injected { child, ordinal: 0, firing: Box::new(firing) });
     }
 
-    fn fired(&self, op: &ChildOp, firing: &Firing) {
+    fn fired(&self, op: &ChildOp, firing: Firing) {
         let (child, ordinal) = (op.child, op.ordinal);
-        self.record(What::Injected { child, ordinal, firing: Box::new(firing.clone()) });
+        self.record(What::Injected { child, ordinal, firing: Box::new(firing) });
     }
 
     fn spared(&self, child: u32, ordinal: u64, rule: &Arc<str>) {
