@@ -110,9 +110,12 @@ impl Drawn<'_> {
             let draw = self.keyed.draw(Domain::WORKLOAD, 0, u64::from(number));
             let client = draw.word(6) % clients;
             let request = self.request(&draw, disk_bytes);
-            let dropped = self.keyed.draw(Domain::WORKLOAD, 1, u64::from(number));
+            // None is drawn where none is dropped.
+            let dropped = (self.random.dropped > 0)
+                .then(|| self.keyed.draw(Domain::WORKLOAD, 1, u64::from(number)))
+                .filter(|draw| draw.below(0, 100) < u64::from(self.random.dropped));
             let script: &mut Vec<Action> = &mut scripts[client as usize];
-            if dropped.below(0, 100) < u64::from(self.random.dropped) {
+            if let Some(dropped) = dropped {
                 let name = format!("r{number}");
                 let background = Some(name.clone());
                 script.push(Action::Request { request, background, expected: Expected::default() });

@@ -241,9 +241,11 @@ fn stamp(id: RequestId, offset: u64, bytes: u64) -> Bytes {
         (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9).to_le_bytes()
     };
     let (first, last) = (offset / 8, (offset + bytes).div_ceil(8));
-    let all: Bytes = (first..last).flat_map(word).collect::<Vec<u8>>().into();
     let from = usize::try_from(offset % 8).expect("below eight");
-    all.slice(from..from + usize::try_from(bytes).expect("a payload fits into memory"))
+    let inside = |bytes| usize::try_from(bytes).expect("a payload fits into memory");
+    let mut all = Vec::with_capacity(inside(8 * (last - first)));
+    (first..last).for_each(|at| all.extend_from_slice(&word(at)));
+    Bytes::from(all).slice(from..from + inside(bytes))
 }
 
 fn pattern(which: &Selection) -> Pattern {
