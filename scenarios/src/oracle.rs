@@ -50,7 +50,8 @@ pub fn judge(
     finished: Finished,
     summary: Option<&mut Summary>,
 ) -> Run {
-    let case = Case::new(scenario, &finished);
+    let mut case = Case::new(scenario, &finished);
+    case.ballots = events::ballots(&case);
     let mut violations = Vec::new();
     for (_, _, _, check) in CHECKS {
         check(&case, &mut violations);

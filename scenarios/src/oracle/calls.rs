@@ -82,8 +82,10 @@ pub(super) struct Calls<'a> {
 }
 
 impl<'a> Calls<'a> {
-    pub(super) fn new(disks: usize) -> Self {
-        Self { places: vec![Vec::new(); disks], ..Self::default() }
+    /// Of as many disks, and as many operations, as far as those are over.
+    pub(super) fn new(disks: usize, operations: usize) -> Self {
+        let all = Vec::with_capacity(operations);
+        Self { all, places: vec![Vec::new(); disks], ..Self::default() }
     }
 
     pub(super) fn submit(&mut self, at: usize, tag: Option<usize>, call: &'a ChildCall) {

@@ -1,13 +1,20 @@
 //! A finished run, arranged for questions.
 
-use super::{calls::Calls, ledger::Ledger};
+use super::{
+    calls::Calls,
+    cells::index,
+    ledger::{Ledger, Vote},
+};
 use crate::{
     model::{DiskSpec, Scenario},
     runner::Finished,
+    spec::Ballot,
 };
 use quorate_engine::{Errno, NodeName, SECTOR_BYTES};
 use quorate_reports::{
-    Entry, GuestOp, Outcome, RequestId, Violation, What, summary::Shape, trace::Change,
+    Entry, GuestOp, Outcome, RequestId, Violation, What,
+    summary::Shape,
+    trace::{Change, Payload},
 };
 use std::{cell::RefCell, ops::Range};
 
@@ -29,6 +36,8 @@ pub(super) struct Case<'a> {
     pub(super) calls: Calls<'a>,
     /// What was wrong with them, and what came of it.
     pub(super) ledger: Ledger,
+    /// Where each vote of the ledger ended, and what it must come to, if that is known.
+    pub(super) ballots: Vec<Option<(usize, Ballot<Payload>)>>,
     /// Where most of them would be equal if nothing went wrong: what each byte is at first.
     fill: u8,
     /// The requests that were begun, by client and step.
@@ -88,8 +97,9 @@ impl<'a> Case<'a> {
             spared: 0,
             closed: None,
             names: (0..disks.len()).map(|n| format!("c{n}").into()).collect(),
-            calls: Calls::new(disks.len()),
+            calls: Calls::new(disks.len(), index(finished.child_ios)),
             ledger: Ledger::default(),
+            ballots: Vec::new(),
             fill: usual,
             disks,
             requests: Vec::new(),
@@ -135,6 +145,12 @@ impl<'a> Case<'a> {
             }
         }
         case
+    }
+
+    /// The votes that must come to something known, with where each ended and what that is.
+    pub(super) fn ballots(&self) -> impl Iterator<Item = (&Vote, usize, &Ballot<Payload>)> {
+        let votes = self.ledger.votes.iter().zip(&self.ballots);
+        votes.filter_map(|(vote, ballot)| ballot.as_ref().map(|(at, ballot)| (vote, *at, ballot)))
     }
 
     /// Events, faults and changes of the membership, in order.
@@ -270,7 +286,7 @@ fn is_notable(what: &What) -> bool {
 
 impl<'a> Asked<'a> {
     fn new(id: RequestId, op: &'a GuestOp, invoked: usize) -> Self {
-        let (completed, dropped, entries) = (None, None, Vec::new());
+        let (completed, dropped, entries) = (None, None, Vec::with_capacity(ENTRIES_USUAL));
         Self { id, op, invoked, completed, dropped, answers: 0, entries }
     }
 
@@ -286,3 +302,6 @@ impl<'a> Asked<'a> {
         self.entries.push(at);
     }
 }
+
+/// How many entries most requests have, so that their lists do not grow step by step.
+const ENTRIES_USUAL: usize = 16;

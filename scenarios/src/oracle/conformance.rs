@@ -10,7 +10,7 @@ mod questions;
 use super::{
     answer::Answer,
     case::{Asked, Case},
-    walk::{Ask, BOUNCE_BYTES_MAX, Deviation, Stop, Walk, node_name, zeroes},
+    walk::{Ask, BOUNCE_BYTES_MAX, Deviation, Stop, Walk, zeroes},
 };
 use crate::spec::{self, Reply};
 use bytes::Bytes;
@@ -165,7 +165,7 @@ impl<'a> Rules<'a> {
         for &loser in &ballot.losers {
             self.event(&Event::ReportBad {
                 op: OpType::Read,
-                node_name: node_name(disks[loser]),
+                node_name: self.case.names[disks[loser] as usize].clone(),
                 error: None,
                 sectors,
             })?;

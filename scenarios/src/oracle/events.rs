@@ -17,8 +17,7 @@ pub(super) fn reports(case: &Case<'_>, violations: &mut Vec<Violation>) {
     }
     failures_are_told(case, violations);
     told_are_failures(case, violations);
-    for vote in &case.ledger.votes {
-        let Some((at, ballot)) = ballot(case, vote) else { continue };
+    for (vote, at, ballot) in case.ballots() {
         let calls = case.calls.round(vote.round);
         let want = ballot.losers.iter().map(|&loser| &case.names[calls[loser].call.child as usize]);
         let found = events_behind(case.entries(), at).filter_map(|(_, event)| match event {
@@ -45,8 +44,7 @@ pub(super) fn failure_events(case: &Case<'_>, violations: &mut Vec<Violation>) {
     if !case.scenario.array.inner.is_empty() {
         return;
     }
-    for vote in &case.ledger.votes {
-        let Some((at, ballot)) = ballot(case, vote) else { continue };
+    for (vote, at, ballot) in case.ballots() {
         let told = events_behind(case.entries(), at)
             .filter(|(_, event)| matches!(event, Event::Failure { .. }))
             .count();
@@ -175,11 +173,16 @@ fn told_are_failures(case: &Case<'_>, violations: &mut Vec<Violation>) {
     }
 }
 
+/// Where each vote ended, and what it must come to.
+pub(super) fn ballots(case: &Case<'_>) -> Vec<Option<(usize, Ballot<Payload>)>> {
+    case.ledger.votes.iter().map(|vote| ballot(case, vote)).collect()
+}
+
 /// Where a vote ended, and what it must come to: if it ended with an answer, which somebody heard.
-pub(super) fn ballot(case: &Case<'_>, vote: &Vote) -> Option<(usize, Ballot<Payload>)> {
+fn ballot(case: &Case<'_>, vote: &Vote) -> Option<(usize, Ballot<Payload>)> {
     let calls = case.calls.round(vote.round);
-    let ends: Option<Vec<usize>> = calls.iter().map(|call| Some(call.answered?.0)).collect();
-    let at = ends?.into_iter().max()?;
+    let ends = calls.iter().map(|call| call.answered.map(|(answered, _)| answered));
+    let at = ends.reduce(|last, end| Some(last?.max(end?)))??;
     let gone = calls.iter().any(|call| case.removed_before(call.call.child, at));
     if gone || case.entries()[at].request.is_none() {
         return None;

@@ -327,10 +327,12 @@ impl<'a> Walk<'a> {
                 continue;
             }
             for (cell, range) in &touched {
+                if self.taints[disk as usize].overlaps(range) {
+                    continue;
+                }
                 let bytes = range.end - range.start;
                 let held = image.read(range.start, index(bytes));
-                let sound = !self.taints[disk as usize].overlaps(range);
-                if sound && !self.cells.may_hold(*cell, range, &held, usize::MAX) {
+                if !self.cells.may_hold(*cell, range, &held, usize::MAX) {
                     let reason = format!(
                         "c{disk} is sound there, and holds at {bytes} bytes from {} on what no \
                          write that still counts has left.",

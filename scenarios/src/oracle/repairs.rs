@@ -1,6 +1,6 @@
 //! Whether repairs overwrite exactly those who lost a vote, and never with something worse.
 
-use super::{calls::Call, case::Case, events::ballot, ledger::Vote};
+use super::{calls::Call, case::Case, ledger::Vote};
 use quorate_engine::OpType;
 use quorate_faults::rule::OpKind;
 use quorate_reports::{GuestOp, Violation, What};
@@ -8,10 +8,10 @@ use quorate_reports::{GuestOp, Violation, What};
 /// Whether exactly those are overwritten who lost a vote, with what won it.
 pub(super) fn rewrites(case: &Case<'_>, violations: &mut Vec<Violation>) {
     let mut known = 0;
-    for vote in reads(case) {
+    for (vote, ballot) in case.ledger.votes.iter().zip(&case.ballots).filter(|(v, _)| is_read(v)) {
         let found: Vec<&Call<'_>> = repairs(case, vote).collect();
         known += found.len();
-        let Some((at, ballot)) = ballot(case, vote) else { continue };
+        let Some((at, ballot)) = ballot else { continue };
         if found.iter().any(|call| !case.ledger.sure[call.place]) {
             continue;
         }
@@ -32,8 +32,8 @@ pub(super) fn rewrites(case: &Case<'_>, violations: &mut Vec<Violation>) {
                 list(&losers),
                 list(&children)
             );
-            let id = case.entries()[at].request;
-            violations.push(Case::violation("rewrites", id, Some(at), reason));
+            let id = case.entries()[*at].request;
+            violations.push(Case::violation("rewrites", id, Some(*at), reason));
         }
     }
     let padded = case
@@ -72,7 +72,11 @@ pub(super) fn repair_harm(case: &Case<'_>, violations: &mut Vec<Violation>) {
 }
 
 fn reads<'c>(case: &'c Case<'_>) -> impl Iterator<Item = &'c Vote> {
-    case.ledger.votes.iter().filter(|vote| vote.classified.op == OpType::Read)
+    case.ledger.votes.iter().filter(|vote| is_read(vote))
+}
+
+fn is_read(vote: &Vote) -> bool {
+    vote.classified.op == OpType::Read
 }
 
 /// What children are overwritten with right behind a vote, before anything else happens.

@@ -49,7 +49,8 @@ pub(super) fn turns(case: &Case<'_>, violations: &mut Vec<Violation>) {
                 pending.push(Pending { child, ordinal, request: id, turn });
             }
             What::Reply { child, ordinal, .. } => {
-                pending.retain(|p| (p.child, p.ordinal) != (*child, *ordinal));
+                let is_it = |p: &Pending| (p.child, p.ordinal) == (*child, *ordinal);
+                pending.iter().position(is_it).map(|at| pending.remove(at));
             }
             // Nobody waits for a child that is gone.
             What::Membership(Change::Removed { child, .. }) => {

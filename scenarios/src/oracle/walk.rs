@@ -2,7 +2,7 @@
 
 use super::case::{Asked, Case};
 use crate::spec::Reply;
-use quorate_engine::{Errno, Event, Flags, Limits, NodeName, OpType, Sectors};
+use quorate_engine::{Errno, Event, Flags, Limits, OpType, Sectors};
 use quorate_faults::rule::OpKind;
 use quorate_reports::{
     Answer, What, qapi,
@@ -251,8 +251,8 @@ impl<'a> Walk<'a> {
         report: Option<(OpType, Sectors)>,
     ) -> Result<(), Stop> {
         let Some((op, sectors)) = report else { return Ok(()) };
-        let error = Some(errno);
-        self.event(&Event::ReportBad { op, node_name: node_name(disk), error, sectors })
+        let (node_name, error) = (self.case.names[disk as usize].clone(), Some(errno));
+        self.event(&Event::ReportBad { op, node_name, error, sectors })
     }
 
     /// Demands that the request is answered now, and nothing follows.
@@ -334,10 +334,6 @@ fn of_event(event: &Event) -> &'static str {
         Event::Failure { .. } => "failure-events",
         Event::Mismatch { .. } => "conformance",
     }
-}
-
-pub(super) fn node_name(disk: u32) -> NodeName {
-    format!("c{disk}").into()
 }
 
 /// The most zeroes that are written as data in one piece.

@@ -81,8 +81,11 @@ impl Walk<'_> {
     pub(super) fn fragment(&self, call: &Call<'_>, whole: Range<u64>) -> Range<u64> {
         let limits = self.case.disks[call.call.child as usize].limits;
         let (unit, range) = (u64::from(limits.request_alignment), call.range());
+        if unit <= 1 {
+            return whole;
+        }
         let cut = self.case.disks.iter().filter_map(|disk| disk.limits.max_transfer).min();
-        let Some(cut) = cut.map(u64::from).filter(|cut| unit > 1 && *cut > 0) else { return whole };
+        let Some(cut) = cut.map(u64::from).filter(|cut| *cut > 0) else { return whole };
         let mut mine: Option<Range<u64>> = None;
         let mut start = whole.start;
         while start < whole.end {

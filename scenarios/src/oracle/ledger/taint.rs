@@ -150,7 +150,7 @@ impl Landing {
             return landing;
         }
         if call.firings.is_empty() {
-            landing.in_place.push(whole);
+            landing.in_place = vec![whole];
             return landing;
         }
         let mut parts = vec![whole];
