@@ -58,7 +58,9 @@ fn the_budget_of_a_swarm_spares_children() {
     let mut summary = Summary::default();
     for seed in 0..100 {
         let scenario = expand(&profile("swarm"), seed);
-        attempt::run(&scenario, "swarm", None, &mut Scratch::default(), Some(&mut summary));
+        let run =
+            attempt::run(&scenario, "swarm", None, &mut Scratch::default(), Some(&mut summary));
+        assert_eq!(run.verdict, Verdict::Held, "swarm:{seed} {:?}", run.violations);
     }
     let fired: u64 = summary.faults.values().sum();
     assert!(summary.spared > 100 && fired > 100, "{} spared, {fired} fired", summary.spared);
