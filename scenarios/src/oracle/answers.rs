@@ -101,6 +101,9 @@ pub(super) fn acknowledgement(case: &Case<'_>, violations: &mut Vec<Violation>) 
         }
         let own =
             window(case, asked, at).filter(|call| case.ledger.owners[call.place] == Some(place));
+        // What one that was given up still does may look like what this one does.
+        let sure = own.clone().all(|call| case.ledger.sure[call.place]);
+        let own = own.filter(|call| counts(case, call));
         let applied = fewest(own.clone(), range);
         let flushes = own.filter(|call| call.call.kind == OpKind::Flush);
         let flushed = flushes.filter(|call| call.reply().is_some_and(|r| r.is_ok())).count();
@@ -110,13 +113,19 @@ pub(super) fn acknowledgement(case: &Case<'_>, violations: &mut Vec<Violation>) 
             (None, false) => {
                 format!("Acknowledged, though only {least} children succeeded, of {threshold}.")
             }
-            (Some(errno), true) if asked.entries.len() > 1 => {
+            (Some(errno), true) if sure && asked.entries.len() > 1 => {
                 format!("Failed with {errno}, though {least} children succeeded.")
             }
             _ => continue,
         };
         violations.push(Case::violation("acknowledgement", Some(asked.id), Some(at), reason));
     }
+}
+
+/// Whether an answer came while somebody waited for it: nobody does once the child has left.
+fn counts(case: &Case<'_>, call: &Call<'_>) -> bool {
+    let answered = call.answered.map_or(usize::MAX, |(at, _)| at);
+    !case.removed_within(call.call.child, call.submitted..answered)
 }
 
 /// On how many children each byte was written with success, at the least.

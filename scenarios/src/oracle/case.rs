@@ -1,7 +1,7 @@
 //! A finished run, arranged for questions.
 
 use super::{
-    calls::Calls,
+    calls::{Call, Calls},
     cells::index,
     ledger::{Ledger, Vote},
 };
@@ -182,6 +182,17 @@ impl<'a> Case<'a> {
     /// Whether a disk was taken out of the array behind the first of these entries and before the last.
     pub(super) fn removed_within(&self, disk: u32, entries: Range<usize>) -> bool {
         self.removed.iter().any(|(at, gone)| *gone == disk && entries.contains(at))
+    }
+
+    /// The entry at which nobody waits for an operation any more: it is answered, or its child leaves.
+    pub(super) fn settled(&self, call: &Call<'_>) -> Option<usize> {
+        let answered = call.answered.map(|(at, _)| at);
+        let within = call.submitted..answered.unwrap_or(usize::MAX);
+        let left = self
+            .removed
+            .iter()
+            .filter(|(at, gone)| *gone == call.call.child && within.contains(at));
+        left.map(|(at, _)| *at).min().or(answered)
     }
 
     /// Whether a disk ever belonged to the array up to this entry.

@@ -9,7 +9,10 @@ use super::{
 use crate::spec::{self, Ballot, Reply};
 use quorate_engine::{Errno, Event, OpType, Sectors};
 use quorate_faults::rule::OpKind;
-use quorate_reports::{Answer, GuestOp, Violation, What, qapi, trace::Payload};
+use quorate_reports::{
+    Answer, GuestOp, Violation, What, qapi,
+    trace::{Change, Payload},
+};
 
 pub(super) fn reports(case: &Case<'_>, violations: &mut Vec<Violation>) {
     if !case.scenario.array.inner.is_empty() {
@@ -66,11 +69,13 @@ pub(super) fn failure_events(case: &Case<'_>, violations: &mut Vec<Violation>) {
     for (at, entry) in case.notable() {
         let What::Event(event @ Event::Failure { .. }) = &entry.what else { continue };
         let cause = case.entries()[..at].iter().rev().map(|entry| &entry.what);
-        let cause =
-            cause.filter(|w| !matches!(w, What::Event(_) | What::Heard(_))).find_map(|w| match w {
-                What::Reply { child, ordinal, .. } => case.calls.find(*child, *ordinal),
-                _ => None,
-            });
+        // A child that leaves has failed whatever it was asked.
+        let cause = cause.map_while(|w| match w {
+            What::Membership(Change::Removed { .. }) => None,
+            What::Reply { child, ordinal, .. } => Some(case.calls.find(*child, *ordinal)),
+            _ => Some(None),
+        });
+        let cause = cause.flatten().next();
         let kind = cause.map(|place| case.calls.all[place].call.kind);
         let silent = matches!(kind, Some(OpKind::Flush | OpKind::BlockStatus | OpKind::Length));
         if silent {

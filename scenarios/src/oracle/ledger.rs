@@ -217,11 +217,19 @@ impl<'a> Walk<'a> {
                 let part = common(&call.range(), &self.fragment(call, whole));
                 self.cells.written(&case.requests[owner], &part);
             }
+            if !self.ledger.sure[place] && self.padded() {
+                // Whose bytes they are does not show beside those that were read around them.
+                self.cells.blur(&call.range());
+            }
             if self.active.iter().any(|other| self.raced(other, owner, &call.range())) {
                 self.cells.blur(&call.range());
             }
-            if call.hangs(case) {
-                self.land(place, None);
+        }
+        // What is never answered takes place at once.
+        if self.is_endless(call) {
+            match writes(call.call.kind) {
+                true => self.land(place, None),
+                false => self.mark(place),
             }
         }
     }
@@ -239,10 +247,12 @@ impl<'a> Walk<'a> {
             *held = held.saturating_sub(call.call.bytes);
         }
         match kind {
-            OpKind::Write | OpKind::WriteZeroes if !call.hangs(case) => {
+            OpKind::Write | OpKind::WriteZeroes if !self.is_endless(call) => {
                 self.land(place, call.reply().and_then(Result::err));
             }
-            kind if !writes(kind) => self.mark(place),
+            kind if !writes(kind) && !self.is_endless(call) && !self.is_lost(place) => {
+                self.mark(place);
+            }
             _ => {}
         }
         if self.cancelled[place] {

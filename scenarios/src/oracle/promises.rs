@@ -87,7 +87,12 @@ pub(super) fn untouched(case: &Case<'_>, violations: &mut Vec<Violation>) {
         if let Some(GuestOp::Read { offset, bytes }) =
             case.ledger.owners[place].map(|owner| case.requests[owner].op)
         {
-            own.push(common(&call.range(), &(*offset..offset + bytes)));
+            let whole = call.range();
+            // Where another may have asked for it, that one's bytes may be meant.
+            own.push(match case.ledger.sure[place] {
+                true => common(&whole, &(*offset..offset + bytes)),
+                false => whole,
+            });
         }
         if case.ledger.spoils(place) {
             own.push(call.range());
@@ -103,8 +108,34 @@ pub(super) fn untouched(case: &Case<'_>, violations: &mut Vec<Violation>) {
                     }
                     // What lies over the medium is not seen in the end; answers change nothing; and
                     // what comes again or is lost was written there once.
-                    _ => {}
+                    Alteration::Rot { .. }
+                    | Alteration::Stuck { .. }
+                    | Alteration::Unreadable { .. }
+                    | Alteration::Ghost { .. }
+                    | Alteration::Stale { .. }
+                    | Alteration::Fill { .. }
+                    | Alteration::Replay(_)
+                    | Alteration::Volatile
+                    | Alteration::Widen(_)
+                    | Alteration::Flush { .. }
+                    | Alteration::Crash { .. }
+                    | Alteration::Rollback { .. }
+                    | Alteration::ReadOnly
+                    | Alteration::Short { .. }
+                    | Alteration::Length { .. }
+                    | Alteration::Kind(_)
+                    | Alteration::Extent { .. } => {}
                 }
+            }
+        }
+    }
+    // A power cut may leave garbage of what was written around a request, too.
+    for (_, entry) in case.notable() {
+        let What::Injected { child, firing, .. } = &entry.what else { continue };
+        for alteration in &firing.alterations {
+            if let Alteration::Crash { flips, .. } = alteration {
+                let garbage = flips.iter().map(|flip| flip.at..flip.at + 1);
+                touched[*child as usize].extend(garbage);
             }
         }
     }

@@ -83,8 +83,7 @@ fn is_read(vote: &Vote) -> bool {
 fn repairs<'c, 'a>(case: &'c Case<'a>, vote: &Vote) -> impl Iterator<Item = &'c Call<'a>> {
     let calls = case.calls.round(vote.round);
     let (offset, bytes) = (calls[0].call.offset, calls[0].call.bytes);
-    let ends = calls.iter().filter_map(|call| call.answered);
-    let at = ends.map(|(at, _)| at).max().unwrap_or(calls[0].submitted);
+    let at = calls.iter().filter_map(|call| case.settled(call)).max().unwrap_or(calls[0].submitted);
     let first = case.calls.all.partition_point(|call| call.submitted < at);
     let mut seen = at + 1;
     let behind = case.calls.all[first..].iter().take_while(move |call| {

@@ -20,12 +20,14 @@ impl Walk<'_> {
         let call = &case.calls.all[place];
         let child = call.call.child as usize;
         let own = call.faults(case).any(|(_, firing)| firing.status.is_some());
-        let refused = error.filter(|_| !own && !call.hangs(case));
-        let refused = refused.map(|_| self.array_cause(call));
+        let lost = self.is_lost(place);
+        let refused = lost || error.is_some() && !own && !call.hangs(case);
+        let refused = refused.then(|| self.array_cause(call));
         let landing = Landing::of(call, case, self.causes[place], refused);
         let owner = self.ledger.owners[place];
         match self.goodness(place) {
             Goodness::Right(range, end) => {
+                let range = self.surely(place, range);
                 for part in &landing.in_place {
                     self.heal(call.call.child, &common(part, &range), end);
                 }
@@ -41,7 +43,9 @@ impl Walk<'_> {
             }
         }
         landing.mark(&mut self.taints[child]);
-        self.mark(place);
+        if !lost {
+            self.mark(place);
+        }
         self.end_write(place, &landing, owner);
     }
 
@@ -99,6 +103,21 @@ impl Walk<'_> {
         mine.unwrap_or(whole)
     }
 
+    /// What of these bytes is right whoever's write it was.
+    fn surely(&self, place: usize, range: Range<u64>) -> Range<u64> {
+        let call = &self.case.calls.all[place];
+        if self.ledger.sure[place] || !self.padded() {
+            return range;
+        }
+        self.rivals(self.ledger.owners[place], call).fold(range, |range, rival| {
+            match self.asked(rival).op {
+                GuestOp::Read { offset, bytes } => common(&range, &(*offset..offset + bytes)),
+                op => changes(self.case, op)
+                    .map_or(range.start..range.start, |own| common(&range, &own)),
+            }
+        })
+    }
+
     fn heal(&mut self, child: u32, range: &Range<u64>, end: End) {
         let taint = &mut self.taints[child as usize];
         let (account, healed) = (&mut self.ledger.account, &mut self.healed);
@@ -126,20 +145,25 @@ impl Walk<'_> {
                 && read.call.child == call.call.child
                 && read.call.kind == OpKind::Read
         });
-        let bad: Vec<usize> = reads
-            .filter(|&read| self.ledger.suspects[read])
-            .flat_map(|read| {
-                let firings = self.case.calls.all[read].firings.len();
-                self.causes[read]..self.causes[read] + firings
-            })
-            .collect();
-        if !bad.is_empty() {
-            self.ledger.spoilt.push(place);
+        let reads: Vec<usize> = reads.filter(|&read| self.ledger.suspects[read]).collect();
+        if reads.is_empty() {
+            return;
         }
+        self.ledger.spoilt.push(place);
+        let around =
+            [whole.start..range.start.max(whole.start), range.end.min(whole.end)..whole.end];
         let taint = &mut self.taints[call.call.child as usize];
-        for cause in bad {
-            taint.add(whole.start..range.start.max(whole.start), cause);
-            taint.add(range.end.min(whole.end)..whole.end, cause);
+        for part in around {
+            // What only lay over the medium is written to it.
+            for (both, cause) in taint.lying_over(&part) {
+                taint.add(both, cause);
+            }
+            for &read in &reads {
+                let firings = self.case.calls.all[read].firings.len();
+                for cause in self.causes[read]..self.causes[read] + firings {
+                    taint.add(part.clone(), cause);
+                }
+            }
         }
     }
 

@@ -30,9 +30,17 @@ impl Walk<'_> {
 
     /// Whether another request, which was given up or is being polled, can have asked for this, too.
     pub(super) fn has_rival(&self, owner: usize, call: &Call<'_>) -> bool {
+        !self.dropped.is_empty() && self.rivals(Some(owner), call).next().is_some()
+    }
+
+    /// The other requests, given up or being polled, that can have asked for this.
+    pub(super) fn rivals(
+        &self,
+        owner: Option<usize>,
+        call: &Call<'_>,
+    ) -> impl Iterator<Item = usize> {
         let others = self.dropped.iter().copied().chain(call.tag);
-        !self.dropped.is_empty()
-            && others.filter(|other| *other != owner).any(|other| self.suits(other, call))
+        others.filter(move |other| Some(*other) != owner && self.suits(*other, call))
     }
 
     /// Whether a request can ask a child for this.
@@ -63,7 +71,8 @@ impl Walk<'_> {
                 OpKind::Flush => flags.fua,
                 _ => false,
             },
-            GuestOp::Flush | GuestOp::Close => call.call.kind == OpKind::Flush,
+            GuestOp::Flush => call.call.kind == OpKind::Flush,
+            GuestOp::Close => matches!(call.call.kind, OpKind::Flush | OpKind::Close),
             GuestOp::BlockStatus { .. } => call.call.kind == OpKind::BlockStatus,
             GuestOp::Length => call.call.kind == OpKind::Length,
             GuestOp::Discard { .. } | GuestOp::Truncate { .. } | GuestOp::Invalidate => false,
@@ -94,7 +103,7 @@ impl Walk<'_> {
     }
 
     /// Whether some children take other bytes than they are asked for.
-    fn padded(&self) -> bool {
+    pub(super) fn padded(&self) -> bool {
         let disks = &self.case.disks;
         disks.iter().any(|d| d.limits.request_alignment > 1 || d.bytes != disks[0].bytes)
     }

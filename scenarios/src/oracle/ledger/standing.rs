@@ -140,8 +140,8 @@ impl Walk<'_> {
         let end = match call.reply() {
             _ if self.cancelled[place] => End::GivenUp,
             Some(Err(_)) if self.reports_failure(place) => End::Reported,
-            // A length is asked of every child, and nobody is reported for it.
-            _ if call.call.kind == OpKind::Length => End::Served,
+            // All children are asked for a length, and to close; nobody is reported for it.
+            _ if matches!(call.call.kind, OpKind::Length | OpKind::Close) => End::Served,
             Some(Err(_)) if gone || !heard => End::GivenUp,
             // Nobody hears of a repair that fails as its child cannot be read around it.
             Some(Err(_)) if self.repairs_around(place) => End::Harmless,

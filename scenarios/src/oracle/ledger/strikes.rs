@@ -2,6 +2,7 @@
 //! operation sets off, by steps.
 
 use super::{
+    super::calls::{Call, writes},
     Walk,
     account::{CauseKind, End},
     taint::Until,
@@ -17,19 +18,90 @@ use quorate_faults::{
 /// What excuses that a child fails, or does not do what it says, without a fault of the operation.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trouble {
-    /// It may fail whatever it is asked from now on.
-    lasts: bool,
+    /// What is wrong with the child for longer, oldest first.
+    spans: Vec<Span>,
     /// The entry at which its power last went, and the time until which it is down.
     crash: Option<(usize, u64)>,
+}
+
+/// Something that is wrong with a child between two entries.
+#[derive(Clone, Debug)]
+struct Span {
+    lasting: Lasting,
+    from: usize,
+    until: usize,
+}
+
+/// What is wrong with a child until somebody heals it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lasting {
+    /// Flushes fail, or a close.
+    Unflushed,
+    /// It takes no writes.
+    ReadOnly,
+    /// It fails whatever it is asked.
+    Gone,
+    /// A step has it fail, hang, or take no notice of writes.
+    Frozen,
+}
+
+impl Lasting {
+    /// Whether it may have a part in what comes of such an operation.
+    fn befalls(self, kind: OpKind) -> bool {
+        match self {
+            Self::Unflushed => matches!(kind, OpKind::Flush | OpKind::Close),
+            Self::ReadOnly => writes(kind) || matches!(kind, OpKind::Discard | OpKind::Truncate),
+            Self::Gone | Self::Frozen => true,
+        }
+    }
+}
+
+impl Trouble {
+    fn begin(&mut self, lasting: Lasting, from: usize) {
+        let until = usize::MAX;
+        self.spans.push(Span { lasting, from, until });
+    }
+
+    fn end(&mut self, until: usize) {
+        for span in self.spans.iter_mut().filter(|span| span.until == usize::MAX) {
+            span.until = until;
+        }
+    }
+
+    /// What was wrong for longer as this was asked for.
+    fn lasting(&self, call: &Call<'_>) -> impl Iterator<Item = Lasting> {
+        let begun = call.submitted;
+        let then = self.spans.iter().filter(move |span| span.from < begun && begun < span.until);
+        then.map(|span| span.lasting)
+    }
 }
 
 impl Walk<'_> {
     /// Whether an operation may fail for what is wrong with its child as a whole.
     pub(super) fn is_troubled(&self, place: usize) -> bool {
         let call = &self.case.calls.all[place];
-        let Trouble { lasts, crash } = self.troubles[call.call.child as usize];
+        let trouble = &self.troubles[call.call.child as usize];
         let begun = self.case.entries()[call.submitted].at;
-        lasts || crash.is_some_and(|(at, until)| call.submitted < at || begun < until)
+        trouble.lasting(call).any(|lasting| lasting.befalls(call.call.kind))
+            || trouble.crash.is_some_and(|(at, until)| call.submitted < at || begun < until)
+    }
+
+    /// Whether nothing of a write takes place for what is wrong with its child as a whole, whatever
+    /// else befell it.
+    pub(super) fn is_lost(&self, place: usize) -> bool {
+        let call = &self.case.calls.all[place];
+        let trouble = &self.troubles[call.call.child as usize];
+        let failed = call.reply().is_some_and(|reply| reply.is_err());
+        let cut_off = trouble.crash.is_some_and(|(at, _)| call.submitted < at);
+        failed && cut_off || trouble.lasting(call).any(|lasting| lasting == Lasting::Frozen)
+    }
+
+    /// Whether an operation takes place as it is asked for, as it is never answered. One that takes the
+    /// child's power with it is.
+    pub(super) fn is_endless(&self, call: &Call<'_>) -> bool {
+        let crashes = |alteration: &Alteration| matches!(alteration, Alteration::Crash { .. });
+        call.hangs(self.case)
+            && !call.faults(self.case).any(|(_, firing)| firing.alterations.iter().any(crashes))
     }
 
     /// A rule strikes a child by itself, or a step as one would.
@@ -67,10 +139,12 @@ impl Walk<'_> {
             }
             Alteration::Replay(runs) => again(runs),
             Alteration::Flush { dirty: Dirty::Revert, left, .. } => again(left),
-            Alteration::Flush { dirty, .. } => {
-                trouble.lasts |= matches!(dirty, Dirty::Latch | Dirty::Eject | Dirty::Deferred);
-            }
-            Alteration::ReadOnly => trouble.lasts = true,
+            Alteration::Flush { dirty, .. } => match dirty {
+                Dirty::Latch | Dirty::Deferred => trouble.begin(Lasting::Unflushed, at),
+                Dirty::Eject => trouble.begin(Lasting::Gone, at),
+                Dirty::Retain | Dirty::MarkClean | Dirty::Revert | Dirty::Lie => {}
+            },
+            Alteration::ReadOnly => trouble.begin(Lasting::ReadOnly, at),
             Alteration::Rollback { ranges, .. } => {
                 ranges.iter().for_each(|range| taint.add(range.clone(), cause));
             }
@@ -115,10 +189,10 @@ impl Walk<'_> {
                 let cause = self.ledger.account.open(CauseKind::Step, *child, Some(*entry));
                 let whole = 0..self.case.disks[child_at].bytes;
                 self.taints[child_at].add_until(whole, Until::Healed, cause);
-                self.troubles[child_at].lasts = true;
+                self.troubles[child_at].begin(Lasting::Frozen, *entry);
             }
             DamageKind::Healed => {
-                self.troubles[child_at] = Trouble::default();
+                self.troubles[child_at].end(*entry);
                 let account = &mut self.ledger.account;
                 self.taints[child_at].lift(|cause| account.end(cause, End::Repaired));
             }
@@ -141,5 +215,25 @@ impl Walk<'_> {
 
 /// Whether it befalls the child while the operation that sets it off is still in flight.
 pub(super) fn is_at_once(alteration: &Alteration) -> bool {
-    matches!(alteration, Alteration::Crash { .. } | Alteration::Rollback { .. })
+    match alteration {
+        Alteration::Crash { .. } | Alteration::Rollback { .. } => true,
+        Alteration::Flip(_)
+        | Alteration::Force { .. }
+        | Alteration::Rot { .. }
+        | Alteration::Stuck { .. }
+        | Alteration::Unreadable { .. }
+        | Alteration::Ghost { .. }
+        | Alteration::Misdirect { .. }
+        | Alteration::Stale { .. }
+        | Alteration::Fill { .. }
+        | Alteration::Replay(_)
+        | Alteration::Volatile
+        | Alteration::Widen(_)
+        | Alteration::Flush { .. }
+        | Alteration::ReadOnly
+        | Alteration::Short { .. }
+        | Alteration::Length { .. }
+        | Alteration::Kind(_)
+        | Alteration::Extent { .. } => false,
+    }
 }

@@ -109,6 +109,13 @@ impl Taint {
         });
     }
 
+    /// What lies over these bytes and stays when they are written, or may.
+    pub(super) fn lying_over(&self, range: &Range<u64>) -> Vec<(Range<u64>, usize)> {
+        let over = self.marks.iter().filter(|mark| mark.until != Until::Written);
+        let parts = over.map(|mark| (common(&mark.range, range), mark.cause));
+        parts.filter(|(part, _)| !part.is_empty()).collect()
+    }
+
     /// Whether any of these bytes may be wrong.
     pub(super) fn overlaps(&self, range: &Range<u64>) -> bool {
         self.marks.iter().any(|mark| overlaps(&mark.range, range))
@@ -173,7 +180,7 @@ impl Landing {
 
     fn stray(&mut self, parts: &mut Vec<Range<u64>>, firing: &Firing, cause: usize) {
         for alteration in &firing.alterations {
-            let Alteration::Misdirect { range, to } = alteration else { continue };
+            let Way::Astray(range, to) = Way::of(alteration) else { continue };
             for gone in split(parts, std::slice::from_ref(range), Side::Drop) {
                 let at = to + (gone.start - range.start);
                 self.wrong.push((at..at + (gone.end - gone.start), cause));
@@ -184,8 +191,8 @@ impl Landing {
 
     fn alter(&mut self, parts: &[Range<u64>], firing: &Firing, cause: usize) {
         for alteration in &firing.alterations {
-            // What lies over the medium is for others to mark, and what strays is done with.
-            if let Alteration::Flip(flips) | Alteration::Force { bits: flips, .. } = alteration {
+            // What strays is done with.
+            if let Way::Altered(flips) = Way::of(alteration) {
                 let landed = runs(flips).into_iter().flat_map(|run| {
                     parts.iter().map(move |part| common(part, &run)).filter(|r| !r.is_empty())
                 });
@@ -203,6 +210,42 @@ impl Landing {
     pub(super) fn mark(&self, taint: &mut Taint) {
         for (range, cause) in &self.wrong {
             taint.add(range.clone(), *cause);
+        }
+    }
+}
+
+/// What an alteration makes of the data of a write on their way.
+enum Way<'a> {
+    /// The bits differ.
+    Altered(&'a [Flip]),
+    /// These bytes go to another place.
+    Astray(&'a Range<u64>, u64),
+    /// Nothing: it is about the medium, the child as a whole, or an answer.
+    None,
+}
+
+impl<'a> Way<'a> {
+    fn of(alteration: &'a Alteration) -> Self {
+        match alteration {
+            Alteration::Flip(bits) | Alteration::Force { bits, .. } => Self::Altered(bits),
+            Alteration::Misdirect { range, to } => Self::Astray(range, *to),
+            Alteration::Rot { .. }
+            | Alteration::Stuck { .. }
+            | Alteration::Unreadable { .. }
+            | Alteration::Ghost { .. }
+            | Alteration::Stale { .. }
+            | Alteration::Fill { .. }
+            | Alteration::Replay(_)
+            | Alteration::Volatile
+            | Alteration::Widen(_)
+            | Alteration::Flush { .. }
+            | Alteration::Crash { .. }
+            | Alteration::Rollback { .. }
+            | Alteration::ReadOnly
+            | Alteration::Short { .. }
+            | Alteration::Length { .. }
+            | Alteration::Kind(_)
+            | Alteration::Extent { .. } => Self::None,
         }
     }
 }
