@@ -92,7 +92,7 @@ fn repairs<'c, 'a>(case: &'c Case<'a>, vote: &Vote) -> impl Iterator<Item = &'c 
         between.iter().all(|entry| {
             let what = &entry.what;
             let event = matches!(what, What::Event(_) | What::Heard(_));
-            event || matches!(what, What::Submit(_) | What::Injected { .. })
+            event || matches!(what, What::Submit(_) | What::Injected { .. } | What::Spared { .. })
         })
     });
     behind.filter(move |call| {
