@@ -87,8 +87,10 @@ fn taxonomy() {
 /// What admission takes of a swarm's time, and what the oracle's account of it does.
 fn budget() {
     let profile = catalog::scenario("swarm").expect("the catalog has its swarm");
-    let budgeted =
-        |mode| Scenario { budget: Some(Budget { mode, ..Budget::default() }), ..profile.clone() };
+    let budgeted = |mode| Scenario {
+        budget: Some(Budget { mode, ..profile.budget.clone().unwrap_or_default() }),
+        ..profile.clone()
+    };
     // What is only observed is the same run as without a budget.
     let (off, observed) = (budgeted(Mode::Off), budgeted(Mode::Observe));
     let (mut admission, mut ledger) = (vec![], vec![]);
