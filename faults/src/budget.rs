@@ -111,8 +111,8 @@ pub struct Electorate {
     pub threshold: u32,
     /// Whether a read is answered by the first child that can, without a vote.
     pub fifo: bool,
-    /// Whether requests are padded for a child: what it answers may then be written back to it.
-    pub padded: bool,
+    /// The children for which requests are padded: what they answer may be written back to them.
+    pub padded: Vec<u32>,
     /// The longest request that is voted on as one, in bytes.
     pub request_bytes_max: u64,
 }

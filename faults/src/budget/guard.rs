@@ -131,7 +131,9 @@ impl Guard {
     /// An operation has taken place; `clean` if a range was written just as it was asked for.
     pub(crate) fn took_place(&mut self, op: &ChildOp, clean: Option<Range<u64>>) {
         let doubt = &mut self.doubt[op.child as usize];
-        if let Some(range) = clean.filter(|range| !range.is_empty()) {
+        // What was read around a write may have been wrong, and is written back.
+        let is_whole = !self.electorate.padded.contains(&op.child);
+        if let Some(range) = clean.filter(|range| is_whole && !range.is_empty()) {
             if !doubt.is_empty() {
                 doubt.remove(range.clone());
             }
@@ -201,7 +203,8 @@ impl Guard {
         // Wrong bytes that are read around a write are written back, and who cannot read around it does
         // not write at all.
         let is_read = target.op.is_some_and(|op| op.kind == OpKind::Read);
-        if harm.fatal || self.electorate.padded && is_read && harm.reply != Reply::Sound {
+        let is_padded = self.electorate.padded.contains(&child);
+        if harm.fatal || is_padded && is_read && harm.reply != Reply::Sound {
             return false;
         }
         let struck = target.request.and_then(|request| self.requests.get(&request));

@@ -12,11 +12,12 @@ impl Scenario {
         let members = names.iter().filter_map(|name| name.strip_prefix('c')?.parse().ok());
         let members: Vec<u32> = members.collect();
         let limits = members.iter().map(|&member| self.disk(member).limits);
+        let is_padded = |member: &u32| self.disk(*member).limits.request_alignment > 1;
         let cut = limits.clone().filter_map(|limits| limits.max_transfer).min();
         Electorate {
             threshold: u32::try_from(self.array.vote_threshold).unwrap_or(u32::MAX),
             fifo: self.array.read_pattern == ReadPattern::Fifo,
-            padded: limits.clone().any(|limits| limits.request_alignment > 1),
+            padded: (0..self.disks()).filter(is_padded).collect(),
             request_bytes_max: cut.map_or(u64::MAX, u64::from).min(self.request_bytes_max()),
             members,
         }

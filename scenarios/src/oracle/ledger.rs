@@ -21,7 +21,7 @@ use crate::model::Promises;
 use account::{Account, CauseKind, End};
 use quorate_engine::quorum::options::{Overlap, ReadPattern};
 use quorate_faults::rule::OpKind;
-use quorate_reports::{Outcome, Violation, What, trace::Change};
+use quorate_reports::{GuestOp, Outcome, Violation, What, trace::Change};
 use std::ops::Range;
 use strikes::{Trouble, is_at_once};
 use taint::{Taint, disturbs};
@@ -240,7 +240,7 @@ impl<'a> Walk<'a> {
         let kind = call.call.kind;
         let faulted = call.faults(case).any(|(_, firing)| disturbs(firing, kind));
         let taint = &self.taints[call.call.child as usize];
-        let tainted = kind == OpKind::Read && taint.overlaps(&call.range());
+        let tainted = kind == OpKind::Read && taint.overlaps(&self.voted(place));
         self.ledger.suspects[place] = faulted || tainted || self.is_troubled(place);
         if let Some(owner) = self.ledger.owners[place].filter(|_| kind == OpKind::Read) {
             let held = &mut self.ledger.standings[owner].held;
@@ -259,6 +259,17 @@ impl<'a> Walk<'a> {
             return self.end_faults(place, End::GivenUp);
         }
         self.over(at, place);
+    }
+
+    /// What a read can bring into a vote: not what is read around it. What is read around a write is
+    /// written back, and counts.
+    fn voted(&self, place: usize) -> Range<u64> {
+        let range = self.case.calls.all[place].range();
+        let owner = self.ledger.owners[place].filter(|_| self.ledger.sure[place]);
+        match owner.map(|owner| self.asked(owner).op) {
+            Some(GuestOp::Read { offset, bytes }) => common(&range, &(*offset..offset + bytes)),
+            _ => range,
+        }
     }
 
     /// An operation is over: by its answer, or as its child is gone.

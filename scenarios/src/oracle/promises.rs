@@ -19,6 +19,8 @@ pub(super) fn promise(case: &Case<'_>, violations: &mut Vec<Violation>) {
     }
     let outside = case.requests.iter().zip(&case.ledger.standings);
     let outside = outside.filter_map(|(asked, standing)| Some((asked, standing.outside?)));
+    // Behind a request that was given up some operations may be anybody's, and count for everybody.
+    let outside = outside.filter(|(_, outside)| outside.at < case.first_drop());
     if let Some((asked, outside)) = outside.min_by_key(|(_, outside)| outside.at) {
         let threshold = case.scenario.array.vote_threshold;
         let reason = format!(

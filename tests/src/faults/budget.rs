@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 fn electorate(children: u32, threshold: u32, request_bytes_max: u64) -> Electorate {
     let members = (0..children).collect();
-    Electorate { members, threshold, fifo: false, padded: false, request_bytes_max }
+    Electorate { members, threshold, fifo: false, padded: Vec::new(), request_bytes_max }
 }
 
 /// Every way in which `children` can answer: right, wrong in one of a few ways, or not at all.
