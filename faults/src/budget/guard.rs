@@ -200,11 +200,11 @@ impl Guard {
         let child = target.child;
         let may = |range| self.map.may(child, range, members, laws.tolerance());
         let range = target.op.map_or(0..0, ChildOp::range);
-        // Wrong bytes that are read around a write are written back, and who cannot read around it does
-        // not write at all.
-        let is_read = target.op.is_some_and(|op| op.kind == OpKind::Read);
-        let is_padded = self.electorate.padded.contains(&child);
-        if harm.fatal || is_padded && is_read && harm.reply != Reply::Sound {
+        // Wrong bytes that are read around a write are written back, and of a write of which a part fails
+        // the rest is not even asked for.
+        let is_part = target.op.is_some_and(|op| op.kind != OpKind::Flush);
+        let spreads = harm.out.is_some() || is_part && harm.reply != Reply::Sound;
+        if harm.fatal || spreads && self.electorate.padded.contains(&child) {
             return false;
         }
         let struck = target.request.and_then(|request| self.requests.get(&request));

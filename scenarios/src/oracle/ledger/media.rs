@@ -6,7 +6,7 @@ use super::{
     account::{CauseKind, End},
     meet, overlaps,
     strikes::is_at_once,
-    taint::{Landing, outside},
+    taint::{Landing, disturbs, outside},
 };
 use quorate_engine::{Errno, Event};
 use quorate_faults::{host::Delay, rule::OpKind};
@@ -159,10 +159,11 @@ impl Walk<'_> {
                 taint.add(both, cause);
             }
             for &read in &reads {
-                let firings = self.case.calls.all[read].firings.len();
-                for cause in self.causes[read]..self.causes[read] + firings {
-                    taint.add(part.clone(), cause);
-                }
+                let faults = self.case.calls.all[read].faults(self.case);
+                let numbered = (self.causes[read]..).zip(faults);
+                // A late answer is no other answer.
+                let told = numbered.filter(|(_, (_, firing))| disturbs(firing, OpKind::Read));
+                told.for_each(|(cause, _)| taint.add(part.clone(), cause));
             }
         }
     }
