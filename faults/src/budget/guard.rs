@@ -200,10 +200,11 @@ impl Guard {
         let child = target.child;
         let may = |range| self.map.may(child, range, members, laws.tolerance());
         let range = target.op.map_or(0..0, ChildOp::range);
-        // Wrong bytes that are read around a write are written back, and of a write of which a part fails
-        // the rest is not even asked for.
+        // Wrong bytes that are read around a write are written back, of a write of which a part fails the
+        // rest is not even asked for, and a sector fails whatever is read around it.
         let is_part = target.op.is_some_and(|op| op.kind != OpKind::Flush);
-        let spreads = harm.out.is_some() || is_part && harm.reply != Reply::Sound;
+        let spreads =
+            harm.out.is_some() || harm.is_unreadable || is_part && harm.reply != Reply::Sound;
         if harm.fatal || spreads && self.electorate.padded.contains(&child) {
             return false;
         }

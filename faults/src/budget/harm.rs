@@ -20,6 +20,8 @@ pub(crate) struct Harm {
     pub(crate) lasting: Vec<Range<u64>>,
     /// What the request that asked is answered.
     pub(crate) reply: Reply,
+    /// Bytes that fail whatever is read with them.
+    pub(crate) is_unreadable: bool,
     /// The child may fail whatever it is asked, for so long, and what it is asked now.
     pub(crate) out: Option<Duration>,
     /// Nothing can bear it: the request, or the array, does not survive a single such child.
@@ -117,6 +119,7 @@ impl Harm {
                     Heal::Never => &mut self.lasting,
                 };
                 to.push(range.clone());
+                self.is_unreadable = true;
                 self.wrong_if(is_read);
             }
             Alteration::Ghost { range, heal, .. } => {

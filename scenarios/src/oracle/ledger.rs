@@ -240,7 +240,10 @@ impl<'a> Walk<'a> {
         let kind = call.call.kind;
         let faulted = call.faults(case).any(|(_, firing)| disturbs(firing, kind));
         let taint = &self.taints[call.call.child as usize];
-        let tainted = kind == OpKind::Read && taint.overlaps(&self.voted(place));
+        // A sector that cannot be read fails whatever is read with it.
+        let is_whole = matches!(call.reply(), Some(Err(_))) || self.is_voted(call.round);
+        let range = if is_whole { call.range() } else { self.voted(place) };
+        let tainted = kind == OpKind::Read && taint.overlaps(&range);
         self.ledger.suspects[place] = faulted || tainted || self.is_troubled(place);
         if let Some(owner) = self.ledger.owners[place].filter(|_| kind == OpKind::Read) {
             let held = &mut self.ledger.standings[owner].held;
