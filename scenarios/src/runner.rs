@@ -245,6 +245,12 @@ pub fn plan(scenario: &Scenario) -> Result<Plan, PlanError> {
     Ok(plan)
 }
 
+impl Drop for Bed {
+    fn drop(&mut self) {
+        self.stage.stop_background();
+    }
+}
+
 fn stage_background(stage: &Arc<Stage>) -> Task<'_> {
     Box::pin(stage.background())
 }

@@ -192,6 +192,13 @@ impl Stage {
         }
     }
 
+    /// Gives up the work that no client waits for: what still waits holds this stage, which holds it.
+    pub(super) fn stop_background(&self) {
+        // The lock is open again when they go: one of them may ask for it.
+        let works = mem::take(&mut self.background_state().works);
+        drop(works);
+    }
+
     pub(super) fn sleep(&self, time: Duration) -> Completion {
         self.queue.sleep(micros(time))
     }
