@@ -3,6 +3,7 @@
 //! A vote is written as a word with a letter for each child: `A`, `B`, ... for what it answered,
 //! and `e`, `s`, `p` for `EIO`, `ENOSPC` and `EPERM`.
 
+use crate::spec::{self, Ballot};
 use bytes::Bytes;
 use proptest::{
     prelude::{Strategy, prop, prop_assert, prop_assert_eq, prop_assume, proptest},
@@ -12,7 +13,6 @@ use quorate_engine::{
     Errno, Result,
     vote::{self, ReadVerdict, VersionName},
 };
-use quorate_scenarios::spec::{self, Ballot};
 
 /// Asserts what a read comes to: `B` or `B blames 1 0`, or the error, in the notation above.
 #[track_caller]

@@ -6,8 +6,13 @@
 mod bed;
 mod errno;
 mod file;
+mod graph;
 mod memory;
+mod options;
 mod quorum;
+/// The rules of the votes as the oracle has them. Their package needs the simulator, they do not.
+#[path = "../../../scenarios/src/spec.rs"]
+pub mod spec;
 mod stage;
 mod task;
 mod throttle;
