@@ -64,7 +64,7 @@ pub fn render(card: &Card<'_>, colour: Colour) -> String {
     }
     if let Some(violation) = violation {
         text += "\n";
-        for line in words::wrap(&violation.reason, WIDTH) {
+        for line in words::reason(&violation.reason, WIDTH) {
             text += &format!("{}\n", colour.paint(Tone::Strong, &line));
         }
     }

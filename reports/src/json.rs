@@ -6,7 +6,7 @@
 //!
 //! | `kind` | keys |
 //! |---|---|
-//! | `run`, first line | `schema`, `scenario`, `token`, `devices` (names; a `child` is an index) |
+//! | `run`, first line | `schema`, `scenario`, `token`, `commit`, `devices` (names; a `child` is an index) |
 //! | `invoke` | `op`, `offset`, `bytes`, `hash` of what is written, `flags` |
 //! | `complete` | `status`, and one of `data`, `length`, `extent` if it is `"ok"` and has one |
 //! | `dropped` | |
@@ -20,7 +20,9 @@
 //! | `control` | `step` |
 //! | `end`, last line | `entries` (how many), `digest`, `verdict`, `child_ios`, `violations` |
 //!
-//! Lines between the first and the last also have `at_us` and, where there is one, `request`.
+//! Lines between the first and the last also have `at_us` and, where there is one, `request`; and,
+//! but for what digests leave out, `digest`: that of all lines so far. So two traces of one run are
+//! compared by bisection ([`crate::recorded`]). The last line's `digest` has the final media in it.
 //! `status` is `"ok"`, the name or number of an error, or `"abandoned"`. `data` is `{bytes, hash}`,
 //! `extent` is `{bytes, holds: "data" | "zero"}`. `flags` lists those set: fua, may-unmap,
 //! no-fallback. `op` of a request is one of read, write, write-zeroes, discard, flush, block-status,
@@ -42,16 +44,18 @@ use std::io;
 /// The version of the schema.
 pub const SCHEMA: u32 = 1;
 
-/// Writes the run, one object per line.
+/// Writes the run, which is one of this commit, one object per line.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn write(run: &Run, to: &mut impl io::Write) -> io::Result<()> {
+pub fn write(run: &Run, commit: &str, to: &mut impl io::Write) -> io::Result<()> {
     let devices = run.devices.iter().map(|name| name.as_str()).collect();
-    line(to, &Kind::Run { schema: SCHEMA, scenario: &run.name, token: &run.token, devices })?;
-    for entry in &run.trace.entries {
+    let (scenario, token) = (&run.name, &run.token);
+    line(to, &Kind::Run { schema: SCHEMA, scenario, token, commit, devices })?;
+    for (number, entry) in run.trace.entries.iter().enumerate() {
         let request = entry.request.map(|r| r.to_string());
-        line(to, &Record { at_us: entry.at, request, kind: kind(entry) })?;
+        let digest = run.trace.digest_at(number).map(|digest| digest.to_string());
+        line(to, &Record { at_us: entry.at, request, kind: kind(entry), digest })?;
     }
     let end = Kind::End {
         entries: run.trace.entries.len(),
@@ -70,6 +74,8 @@ struct Record<'a> {
     request: Option<String>,
     #[serde(flatten)]
     kind: Kind<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -79,6 +85,7 @@ enum Kind<'a> {
         schema: u32,
         scenario: &'a str,
         token: &'a str,
+        commit: &'a str,
         devices: Vec<&'a str>,
     },
     #[serde(rename = "not-opened")]

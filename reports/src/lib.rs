@@ -3,7 +3,7 @@
 //! - [`trace`]: what happened, entry by entry, and its digest,
 //! - [`run`]: a finished run: its trace, its verdict, what was violated,
 //! - [`qapi`]: events as QEMU sends them, and in one short line,
-//! - [`json`]: a run as JSON Lines,
+//! - [`json`]: a run as JSON Lines; [`recorded`] reads them back, and finds where two differ,
 //! - [`timeline`]: a run for people, one lane per child,
 //! - [`summary`]: what many runs came to,
 //! - [`card`]: one failure on one screen.
@@ -16,6 +16,7 @@ pub mod card;
 mod colour;
 pub mod json;
 pub mod qapi;
+pub mod recorded;
 pub mod run;
 pub mod summary;
 pub mod timeline;
@@ -25,4 +26,4 @@ mod words;
 pub use colour::Colour;
 pub use run::{Run, Verdict, Violation};
 pub use trace::{Answer, Digest, Entry, GuestOp, Outcome, Recorder, RequestId, Trace, What};
-pub use words::{counted, flags, range, size, thousands, wrap};
+pub use words::{counted, flags, range, reason, size, thousands, wrap};

@@ -258,7 +258,8 @@ fn failures(summary: &Summary, colour: Colour) -> String {
     for Failure { class, token, file, reason } in summary.failures.iter().take(FAILURES_MAX) {
         let file = file.as_ref().map(|file| format!("  {file}")).unwrap_or_default();
         text += &format!("  {}  {token}{file}\n", colour.paint(Tone::Bad, class));
-        for line in wrap(reason, REASON_WIDTH) {
+        // What stands below its first paragraph is for the card.
+        for line in wrap(reason.split("\n\n").next().unwrap_or_default(), REASON_WIDTH) {
             text += &format!("    {line}\n");
         }
     }

@@ -173,7 +173,7 @@ fn violated(violation: &Violation, how: Violated, colour: Colour) -> Vec<String>
     }
     let mut mark = "!! ";
     let mut lines = Vec::new();
-    for line in words::wrap(&text, REASON_WIDTH) {
+    for line in words::reason(&text, REASON_WIDTH) {
         lines.push(colour.paint(Tone::Bad, &format!("{mark}{line}")));
         mark = "   ";
     }

@@ -107,6 +107,17 @@ pub fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", thousands(count), if count == 1 { one } else { many })
 }
 
+/// A reason in lines of at most this many characters. Where it breaks a line, there is one; a line that
+/// begins with a blank stays as it is.
+#[must_use]
+pub fn reason(text: &str, width: usize) -> Vec<String> {
+    let lines = |line: &str| match line.starts_with(' ') || line.is_empty() {
+        true => vec![line.to_owned()],
+        false => wrap(line, width),
+    };
+    text.lines().flat_map(lines).collect()
+}
+
 /// The words of a text in lines of at most this many characters, if no single word is longer.
 #[must_use]
 pub fn wrap(text: &str, width: usize) -> Vec<String> {

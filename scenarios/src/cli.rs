@@ -21,11 +21,11 @@ use std::{
 
 mod args;
 mod describe;
-mod digest;
 mod error;
 mod explain;
 mod export;
 mod failure;
+mod fresh;
 mod fuzz;
 mod list;
 mod merge;
@@ -146,7 +146,6 @@ fn dispatch(command: Command, host: &mut Host<'_>) -> Result<u8, CliError> {
             host.out.write_all(&script).map_err(CliError::Output)?;
             Ok(exit::HELD)
         }
-        Command::Digest { token } => digest::digest(&token, host),
     }
 }
 

@@ -29,6 +29,7 @@ mod driver;
 pub(crate) mod guard;
 pub mod part;
 pub mod record;
+pub(crate) mod repeat;
 mod worker;
 
 /// A scenario to run for seeds.
@@ -247,7 +248,7 @@ impl Keeping {
 }
 
 /// A failure as the summary keeps it.
-fn noted(failed: &Failed, file: Option<String>) -> Failure {
+pub(crate) fn noted(failed: &Failed, file: Option<String>) -> Failure {
     let first = failed.run.violations.iter().min_by_key(|v| v.entry.unwrap_or(usize::MAX));
     let reason = first.map_or_else(|| failed.run.verdict.to_string(), |v| v.reason.clone());
     Failure { class: failed.class().into(), token: failed.token.clone(), file, reason }

@@ -80,6 +80,12 @@ pub(super) enum Command {
     #[command(after_help = EXIT_CODES)]
     Fuzz(FuzzArgs),
     /// Run again what a seed or a saved file names; with a failure, show everything.
+    ///
+    /// With --verify the run is repeated and compared event by event. To compare two machines, write
+    /// `quorate trace RUN --format jsonl --output FILE` on one of them, and `quorate replay RUN --against
+    /// FILE` on the other. If a run comes out otherwise, the first event that differs is shown from both
+    /// sides.
+    #[command(after_help = EXIT_CODES)]
     Replay(ReplayArgs),
     /// Show what happens in a run, one lane per disk.
     Trace(TraceArgs),
@@ -97,12 +103,6 @@ pub(super) enum Command {
     Completions {
         /// For which shell.
         shell: Shell,
-    },
-    /// Print the verdict and the digest of a run: how a fuzz asks another process.
-    #[command(hide = true)]
-    Digest {
-        /// The run.
-        token: String,
     },
 }
 
@@ -176,9 +176,15 @@ pub(super) struct ReplayArgs {
     /// A seed as a failure shows it (profile:number), a saved file, or a name.
     #[arg(value_name = "SEED|FILE")]
     pub(super) run: String,
-    /// Demand this digest.
+    /// Demand this digest; if it is another one, as with --verify.
     #[arg(long, value_name = "HEX", value_parser = values::digest)]
     pub(super) check_digest: Option<quorate_reports::Digest>,
+    /// Repeat it in another thread and in a process of its own: it must come out the same.
+    #[arg(long)]
+    pub(super) verify: bool,
+    /// Compare it with a trace in JSON Lines, such as one of another machine.
+    #[arg(long, value_name = "FILE")]
+    pub(super) against: Option<PathBuf>,
     /// By the clock on the wall, how long to wait for a run that does not come back.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = values::time)]
     pub(super) watchdog: Duration,

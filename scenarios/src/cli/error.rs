@@ -4,7 +4,7 @@ use super::exit;
 use crate::{fuzz::record::MergeError, load::LoadError};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 use quorate_faults::check::PlanError;
-use quorate_reports::Colour;
+use quorate_reports::{Colour, recorded::RecordedError};
 use std::{io, path::PathBuf, time::Duration};
 use thiserror::Error;
 
@@ -79,6 +79,23 @@ pub(super) enum CliError {
     #[error("'{}' is a summary of version {version}; this program reads version 1", path.display())]
     #[diagnostic(help("merge it with the program that wrote it"))]
     SummaryVersion { path: PathBuf, version: u32 },
+    /// A run cannot be repeated.
+    #[error("cannot run '{token}' in a process of its own: {source}")]
+    #[diagnostic(help(
+        "see to it that this program's file is where it was when it was started, and that there is \
+         room for a process and a temporary file"
+    ))]
+    Process { token: String, source: io::Error },
+    /// What was read is no trace.
+    #[error("cannot read the trace '{}': {source}", path.display())]
+    #[diagnostic(help(
+        "name a file that `quorate trace {token} --format jsonl --output FILE` has written"
+    ))]
+    Trace { path: PathBuf, token: String, source: RecordedError },
+    /// A trace of something else.
+    #[error("'{}' is a trace of '{found}', and not of '{wanted}'", path.display())]
+    #[diagnostic(help("compare it with '{found}', or two traces of the same run"))]
+    OtherTrace { path: PathBuf, found: String, wanted: String },
     /// Two summaries that do not add up.
     #[error("cannot merge '{}': {source}", path.display())]
     #[diagnostic(help("merge what the shards of one fuzz have saved, each once"))]

@@ -3,9 +3,9 @@
 use super::{COMMIT, Host, describe};
 use crate::{fuzz::Failed, load, model::Scenario};
 use quorate_reports::{
-    Colour, Run,
+    Colour, Run, Verdict,
     card::{self, Card, Excerpt},
-    wrap,
+    reason,
 };
 
 /// The failure card; `replay` is what to hand to the command of this name.
@@ -38,7 +38,10 @@ fn card_with(
     colour: Colour,
 ) -> String {
     let options = describe::options(scenario);
-    let replay = format!("{} replay {}", quoted(program), quoted(replay));
+    let mut replay = format!("{} replay {}", quoted(program), quoted(replay));
+    if run.verdict == Verdict::Nondeterministic {
+        replay += " --verify";
+    }
     let card = Card { run, commit: COMMIT, options: &options, replay: &replay, excerpt };
     card::render(&card, colour)
 }
@@ -71,8 +74,9 @@ pub(super) fn file_text(failed: &Failed, path: &str) -> String {
     violations.sort_by_key(|violation| violation.entry.unwrap_or(usize::MAX));
     for violation in violations.into_iter().take(VIOLATIONS_MAX) {
         text += "#\n";
-        for line in wrap(&format!("{}: {}", violation.check, violation.reason), WIDTH) {
-            text += &format!("# {line}\n");
+        for line in reason(&format!("{}: {}", violation.check, violation.reason), WIDTH) {
+            text += format!("# {line}").trim_end();
+            text.push('\n');
         }
     }
     format!("{text}\n{}", load::write(scenario))

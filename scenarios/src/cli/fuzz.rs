@@ -1,9 +1,9 @@
 //! `quorate fuzz`.
 
 use super::{
-    COMMIT, Format, FuzzArgs, Host, describe, digest,
+    COMMIT, Format, FuzzArgs, Host, describe,
     error::CliError,
-    exit, failure, merge,
+    exit, failure, fresh, merge,
     output::{self, Pending},
     target, values,
 };
@@ -16,8 +16,15 @@ use crate::{
     },
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use quorate_reports::{Colour, Verdict, summary::Failure};
-use std::{fmt, io::Write, path::PathBuf, process, sync::atomic::Ordering, thread};
+use quorate_reports::{Colour, Verdict, summary::Summary};
+use std::{
+    fmt,
+    io::Write,
+    path::{Path, PathBuf},
+    process,
+    sync::atomic::Ordering,
+    thread,
+};
 
 pub(super) fn fuzz(args: &FuzzArgs, host: &mut Host<'_>) -> Result<u8, CliError> {
     output::probe_directory(&args.output)?;
@@ -37,11 +44,19 @@ pub(super) fn fuzz(args: &FuzzArgs, host: &mut Host<'_>) -> Result<u8, CliError>
         bar,
         refused: None,
     };
-    let outcome = fuzz::run(fuzz, &stop, &mut screen);
+    let mut outcome = fuzz::run(fuzz, &stop, &mut screen);
     screen.bar.finish_and_clear();
+    let unverified = match (&host.executable, outcome.ended) {
+        (None, _) | (_, Ended::Interrupted) => Vec::new(),
+        (Some(executable), _) => verify(args, executable, &mut outcome, &mut screen),
+    };
     let refused = screen.refused.take();
+    for error in unverified {
+        let word = describe::warning(host.err_colour);
+        writeln!(host.err, "{word}: {error}").map_err(CliError::Output)?;
+    }
     let ended = outcome.ended;
-    let record = record(args, part, outcome, host)?;
+    let record = record(part, outcome);
     if let Some(save) = save {
         save.write(describe::json(&record).as_bytes())?;
     }
@@ -161,37 +176,34 @@ impl Observer for Screen<'_> {
     }
 }
 
-/// What the fuzz came to, some of its runs repeated in processes of their own.
-fn record(
+/// Repeats some of the runs in processes of their own. Gives back why others could not be.
+fn verify(
     args: &FuzzArgs,
-    part: Part,
-    outcome: Outcome,
-    host: &mut Host<'_>,
-) -> Result<Record, CliError> {
-    let Outcome { mut summary, digest: total, ended, samples } = outcome;
-    let executable = host.executable.clone();
-    let here = executable.filter(|_| ended != Ended::Interrupted);
-    for (token, digest) in samples.iter().filter(|_| args.verify_fresh > 0) {
-        let Some(executable) = &here else { break };
-        match digest::differs(executable, token, *digest) {
+    executable: &Path,
+    outcome: &mut Outcome,
+    screen: &mut Screen<'_>,
+) -> Vec<CliError> {
+    let mut unverified = Vec::new();
+    let samples = if args.verify_fresh > 0 { &outcome.samples[..] } else { &[] };
+    for (token, digest) in samples {
+        match fresh::differs(executable, token, *digest, args.watchdog) {
             Ok(None) => {}
-            Ok(Some(reason)) => {
-                let class = Verdict::Nondeterministic.word().into();
-                let token = token.clone();
-                summary.failures.insert(Failure { class, token, file: None, reason });
-                *summary.verdicts.entry(Verdict::Held).or_insert(1) -= 1;
-                *summary.verdicts.entry(Verdict::Nondeterministic).or_default() += 1;
+            Ok(Some(failed)) => {
+                let Summary { failures, verdicts, .. } = &mut outcome.summary;
+                failures.insert(fuzz::noted(&failed, screen.failed(&failed)));
+                *verdicts.entry(Verdict::Held).or_insert(1) -= 1;
+                *verdicts.entry(Verdict::Nondeterministic).or_default() += 1;
             }
-            Err(error) => {
-                let word = describe::warning(host.err_colour);
-                writeln!(host.err, "{word}: {token} was not repeated in another process: {error}")
-                    .map_err(CliError::Output)?;
-            }
+            Err(error) => unverified.push(error),
         }
     }
+    unverified
+}
+
+fn record(part: Part, outcome: Outcome) -> Record {
+    let Outcome { summary, digest, ended, .. } = outcome;
     let complete = ended == Ended::Complete;
-    let parts = vec![part];
-    Ok(Record { version: VERSION, commit: COMMIT.into(), parts, complete, digest: total, summary })
+    Record { version: VERSION, commit: COMMIT.into(), parts: vec![part], complete, digest, summary }
 }
 
 fn ending(ended: Ended) -> &'static str {

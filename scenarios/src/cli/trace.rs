@@ -1,6 +1,8 @@
 //! `quorate trace`.
 
-use super::{Host, TraceArgs, TraceFormat, describe, error::CliError, output::Pending, target};
+use super::{
+    COMMIT, Host, TraceArgs, TraceFormat, describe, error::CliError, output::Pending, target,
+};
 use crate::fuzz::attempt;
 use quorate_reports::{Colour, json, timeline};
 use std::time::Duration;
@@ -14,7 +16,7 @@ pub(super) fn trace(args: &TraceArgs, host: &mut Host<'_>) -> Result<u8, CliErro
         TraceFormat::Timeline => timeline::render(&run, colour).into_bytes(),
         TraceFormat::Jsonl => {
             let mut lines = Vec::new();
-            json::write(&run, &mut lines).expect("a vector takes everything");
+            json::write(&run, COMMIT, &mut lines).expect("a vector takes everything");
             lines
         }
     };

@@ -1,6 +1,6 @@
 //! One run, whatever comes of it: a panic and a run that does not end are verdicts, too.
 
-use super::guard;
+use super::{guard, repeat};
 use crate::{
     metamorphic,
     model::Scenario,
@@ -56,35 +56,24 @@ pub fn run_within(
     from.recv_timeout(watchdog).unwrap_or_else(|_| stuck(scenario, token, watchdog))
 }
 
-/// The same run once more, if it does not come out the same in another thread.
-pub(super) fn differs(
-    scenario: &Scenario,
-    first: &Run,
-    engine: Option<Arc<dyn Engine>>,
-) -> Option<Run> {
-    let (own, token) = (scenario.clone(), first.token.clone());
-    let again = spawn("quorate-repeat".into(), move || {
-        run(&own, &token, engine.as_deref(), &mut Scratch::default(), None)
-    });
-    // Without a thread to spare there is no repetition, and the run stands.
-    let second = again.ok()?.join().expect("a run's panics are caught");
-    let (a, b) = (&first.trace, &second.trace);
-    if a.digest == b.digest && first.verdict == second.verdict {
+/// The run as a nondeterministic one, if it does not come out the same in another thread.
+#[must_use]
+pub fn repeated(scenario: &Scenario, first: &Run, engine: Option<Arc<dyn Engine>>) -> Option<Run> {
+    let again = || {
+        let (own, token, engine) = (scenario.clone(), first.token.clone(), engine.clone());
+        let run = move || run(&own, &token, engine.as_deref(), &mut Scratch::default(), None);
+        // Without a thread to spare there is no repetition, and the run stands.
+        let thread = spawn("quorate-repeat".into(), run).ok()?;
+        Some(thread.join().expect("a run's panics are caught"))
+    };
+    let second = again()?;
+    if second.trace.digest == first.trace.digest && second.verdict == first.verdict {
         return None;
     }
-    let text = |trace: &Trace, at: usize| trace.entries.get(at).map(|e| format!("{e:?}"));
-    let most = a.entries.len().max(b.entries.len());
-    let entry = (0..most).find(|&at| text(a, at) != text(b, at));
-    let reason = format!(
-        "a second run in the same process has the digest {}, the verdict {} and another entry {}",
-        b.digest,
-        second.verdict,
-        entry.map_or_else(|| "nowhere but in the final media".into(), |at| at.to_string()),
-    );
-    let entry = entry.filter(|&at| at < a.entries.len());
-    let violation = Violation { check: NONDETERMINISTIC, request: None, entry, reason };
-    let (verdict, violations) = (Verdict::Nondeterministic, vec![violation]);
-    Some(Run { verdict, violations, ..first.clone() })
+    repeat::otherwise(first, "in another thread", &mut repeat::recorded(&second), || {
+        again().map(|run| repeat::recorded(&run))
+    })
+    .expect("what is in memory can be read")
 }
 
 /// The run with the law that it breaks in comparison with others, if this seed is to try one.
@@ -136,5 +125,3 @@ pub(super) fn spawn<T: Send + 'static>(
 ) -> std::io::Result<thread::JoinHandle<T>> {
     thread::Builder::new().name(name).spawn(act)
 }
-
-const NONDETERMINISTIC: &str = "nondeterministic";

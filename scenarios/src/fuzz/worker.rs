@@ -91,7 +91,7 @@ impl Worker {
         }
         if self.runs.is_multiple_of(REPEAT_EVERY) {
             self.on_watch(Some(seed));
-            run = attempt::differs(&scenario, &run, fuzz.engine.clone()).unwrap_or(run);
+            run = attempt::repeated(&scenario, &run, fuzz.engine.clone()).unwrap_or(run);
         }
         run = attempt::against_others(seed, &scenario, run, engine);
         self.on_watch(None);
