@@ -52,9 +52,9 @@ pub fn write(run: &Run, commit: &str, to: &mut impl io::Write) -> io::Result<()>
     let devices = run.devices.iter().map(|name| name.as_str()).collect();
     let (scenario, token) = (&run.name, &run.token);
     line(to, &Kind::Run { schema: SCHEMA, scenario, token, commit, devices })?;
-    for (number, entry) in run.trace.entries.iter().enumerate() {
+    for (entry, digest) in run.trace.entries.iter().zip(run.trace.digests()) {
         let request = entry.request.map(|r| r.to_string());
-        let digest = run.trace.digest_at(number).map(|digest| digest.to_string());
+        let digest = digest.map(|digest| digest.to_string());
         line(to, &Record { at_us: entry.at, request, kind: kind(entry), digest })?;
     }
     let end = Kind::End {

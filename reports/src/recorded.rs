@@ -7,6 +7,7 @@
 use crate::{
     json::{self, SCHEMA},
     run::{Run, Verdict},
+    trace::Digest,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -32,7 +33,7 @@ pub struct Recorded {
     /// Where each line in between begins, and the last one.
     lines: Vec<u64>,
     /// The lines in between that digests cover: their numbers and their digests.
-    events: Vec<(usize, u128)>,
+    events: Vec<(usize, Digest)>,
 }
 
 /// What is not the recording of a run.
@@ -135,8 +136,7 @@ impl Recorded {
                 break parse(&text, number)?;
             }
             if let Some(digest) = line.digest {
-                let digest = u128::from_str_radix(&digest, 16)
-                    .map_err(|_| wrong(number, "its digest is no hexadecimal number"))?;
+                let digest: Digest = digest.parse().map_err(|error| wrong(number, error))?;
                 events.push((lines.len() - 1, digest));
             }
         };
@@ -257,7 +257,7 @@ impl Recorded {
 }
 
 /// How many events two runs begin with that are the same.
-fn agreed(here: &[(usize, u128)], there: &[(usize, u128)]) -> usize {
+fn agreed(here: &[(usize, Digest)], there: &[(usize, Digest)]) -> usize {
     let same = |number: usize| here[number].1 == there[number].1;
     let (mut agreed, mut end) = (0, here.len().min(there.len()));
     while agreed < end {
@@ -271,11 +271,11 @@ fn agreed(here: &[(usize, u128)], there: &[(usize, u128)]) -> usize {
 }
 
 fn parse<'a, T: Deserialize<'a>>(text: &'a [u8], line: usize) -> Result<T, RecordedError> {
-    serde_json::from_slice(text).map_err(|error| wrong(line, &error.to_string()))
+    serde_json::from_slice(text).map_err(|error| wrong(line, error))
 }
 
-fn wrong(line: usize, why: &str) -> RecordedError {
-    RecordedError::Line { line, why: why.into() }
+fn wrong(line: usize, why: impl ToString) -> RecordedError {
+    RecordedError::Line { line, why: why.to_string() }
 }
 
 /// How many lines are shown before the first difference.

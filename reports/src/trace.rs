@@ -8,7 +8,8 @@ use quorate_faults::{
     host::Firing,
     rule::{OpKind, Origin},
 };
-use std::{fmt, sync::Arc};
+use std::{fmt, str::FromStr, sync::Arc};
+use thiserror::Error;
 use twox_hash::XxHash3_64;
 
 mod recorder;
@@ -257,20 +258,9 @@ pub struct Trace {
     pub digest: Digest,
     /// The payloads of the entries that carry data, by the entry's number.
     payloads: Vec<(usize, Payload)>,
-    /// The digest of all entries up to each, by the entry's number.
-    rolling: Vec<u128>,
 }
 
 impl Trace {
-    /// The digest of all that happened up to this entry, this one included; nothing, if it is one
-    /// that digests leave out.
-    #[must_use]
-    pub fn digest_at(&self, entry: usize) -> Option<Digest> {
-        let before = entry.checked_sub(1).map_or(0, |before| self.rolling[before]);
-        let here = self.rolling[entry];
-        (here != before).then(|| Digest(here.to_be_bytes()))
-    }
-
     /// The payload of the data that a client's request or the answer to it carries; nothing's, if
     /// the entry carries none.
     #[must_use]
@@ -288,6 +278,23 @@ pub struct Digest(pub [u8; 16]);
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Why a text is no digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a digest is 32 hexadecimal digits")]
+pub struct ParseDigestError;
+
+impl FromStr for Digest {
+    type Err = ParseDigestError;
+
+    fn from_str(text: &str) -> std::result::Result<Self, ParseDigestError> {
+        if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(ParseDigestError);
+        }
+        let number = u128::from_str_radix(text, 16).map_err(|_| ParseDigestError)?;
+        Ok(Self(number.to_be_bytes()))
     }
 }
 

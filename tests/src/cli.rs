@@ -9,13 +9,14 @@ use serde_json::Value;
 use std::{
     fs,
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
 };
 use tempfile::TempDir;
 
 mod fuzz;
 mod jobs;
+mod verify;
 
 /// What a command answered.
 struct Answer {
@@ -36,14 +37,26 @@ fn quorate(args: &[&str]) -> Answer {
 }
 
 fn answer(args: &[&str], stop: &Arc<AtomicBool>) -> Answer {
+    answer_of(args, |host| host.stop = stop.clone())
+}
+
+/// The answer of a program that is this file, where it has another process do something.
+fn in_host(args: &[&str], executable: Option<PathBuf>) -> Answer {
+    answer_of(args, |host| host.executable = executable)
+}
+
+fn answer_of(args: &[&str], change: impl FnOnce(&mut Host<'_>)) -> Answer {
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let code = call(args, &mut out, &mut err, stop);
+    let mut host = host(&mut out, &mut err);
+    change(&mut host);
+    let code = cli::main_from(["quorate"].iter().chain(args), &mut host);
     let text = |bytes| String::from_utf8(bytes).expect("what people read is UTF-8");
     Answer { code, out: text(out), err: text(err) }
 }
 
-fn call(args: &[&str], out: &mut dyn Write, err: &mut dyn Write, stop: &Arc<AtomicBool>) -> u8 {
-    let mut host = Host {
+/// Where a test calls the command from.
+pub(crate) fn host<'a>(out: &'a mut dyn Write, err: &'a mut dyn Write) -> Host<'a> {
+    Host {
         out,
         err,
         colour: Colour::Off,
@@ -51,10 +64,9 @@ fn call(args: &[&str], out: &mut dyn Write, err: &mut dyn Write, stop: &Arc<Atom
         progress: false,
         program: "bin/quorate".into(),
         executable: None,
-        stop: stop.clone(),
+        stop: Arc::default(),
         catch_interrupt: false,
-    };
-    cli::main_from(["quorate"].iter().chain(args), &mut host)
+    }
 }
 
 /// A scenario file whose expectation is wrong on purpose: the read gives 0x32.
@@ -379,7 +391,9 @@ fn a_full_disk_is_said() {
         }
     }
     let mut err = Vec::new();
-    let code = call(&["run", "read-corrupt"], &mut Full, &mut err, &Arc::default());
+    let mut full = Full;
+    let mut host = host(&mut full, &mut err);
+    let code = cli::main_from(["quorate", "run", "read-corrupt"], &mut host);
     assert_eq!(code, exit::USAGE);
     let err = String::from_utf8(err).expect("text");
     assert!(err.contains("cannot write to standard output: no storage space"), "{err}");

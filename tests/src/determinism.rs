@@ -8,13 +8,23 @@ use quorate_scenarios::{
     model::{Action, Scenario},
     runner::Scratch,
 };
-use std::{collections::BTreeSet, thread};
+use std::{collections::BTreeSet, env, process::Command, thread};
+
+mod elsewhere;
+mod planted;
 
 fn digest(scenario: &Scenario, scratch: &mut Scratch) -> Digest {
     let run = attempt::run(scenario, "determinism", None, scratch, None);
     let digest = run.trace.digest;
     scratch.reclaim(run.trace);
     digest
+}
+
+/// A process of its own for one test of this binary, which finds in its environment what to do.
+fn process(test: &str) -> Command {
+    let mut command = Command::new(env::current_exe().expect("this binary is a file"));
+    command.args(["--exact", test]);
+    command
 }
 
 fn cases() -> Vec<Scenario> {

@@ -12,6 +12,7 @@ use story::{Story, good, interleaved, made_up, nine, three_requests, unfinished,
 mod coverage;
 mod digest;
 mod events;
+mod recorded;
 mod story;
 mod totals;
 

@@ -13,19 +13,18 @@ pub struct Recorder {
     /// The last payload: children mostly hold the same, and comparing is cheaper than hashing.
     last: (Bytes, Payload),
     payloads: Vec<(usize, Payload)>,
-    /// The digest so far, after each entry.
-    rolling: Vec<u128>,
+    /// The digest so far.
+    rolling: u128,
 }
 
 impl Recorder {
     /// A recorder that uses the memory of an earlier run's trace.
     #[must_use]
     pub fn reusing(trace: Trace) -> Self {
-        let Trace { mut entries, mut payloads, mut rolling, .. } = trace;
+        let Trace { mut entries, mut payloads, .. } = trace;
         entries.clear();
         payloads.clear();
-        rolling.clear();
-        Self { entries, payloads, rolling, ..Self::default() }
+        Self { entries, payloads, ..Self::default() }
     }
 
     /// What was recorded so far.
@@ -37,11 +36,7 @@ impl Recorder {
     /// The digest of what was recorded so far, without any media.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        Digest(self.so_far().to_be_bytes())
-    }
-
-    fn so_far(&self) -> u128 {
-        self.rolling.last().copied().unwrap_or_default()
+        Digest(self.rolling.to_be_bytes())
     }
 
     /// The hash of some data.
@@ -63,18 +58,9 @@ impl Recorder {
 
     /// Adds an entry.
     pub fn push(&mut self, at: u64, request: Option<RequestId>, what: What) {
-        let mut rolling = self.so_far();
-        if let Some(code) = self.encode(&what) {
-            let client =
-                request.map_or(u64::MAX, |r| u64::from(r.client) << 32 | u64::from(r.step));
-            let mut record = [0; 72];
-            for (to, word) in record.chunks_exact_mut(8).zip([at, client].iter().chain(&code)) {
-                to.copy_from_slice(&word.to_le_bytes());
-            }
-            record[56..].copy_from_slice(&rolling.to_le_bytes());
-            rolling = XxHash3_128::oneshot(&record);
+        if let Some(code) = encode(&what, |data| self.note_payload(data)) {
+            self.rolling = folded(self.rolling, at, request, &code);
         }
-        self.rolling.push(rolling);
         self.entries.push(Entry { at, request, what });
     }
 
@@ -82,7 +68,7 @@ impl Recorder {
     #[expect(single_use_lifetimes, reason = "an anonymous one in `impl Trait` is unstable")]
     pub fn finish<'a>(self, media: impl IntoIterator<Item = &'a Image>) -> Trace {
         let mut all = Sha256::new();
-        all.update(self.so_far().to_le_bytes());
+        all.update(self.rolling.to_le_bytes());
         for image in media {
             let mut rolling = u128::from(image.bytes());
             // A page of zeroes is no page, so that every environment counts the same.
@@ -98,66 +84,89 @@ impl Recorder {
         }
         let digest = all.finalize();
         let digest = Digest(std::array::from_fn(|i| digest[i]));
-        Trace { entries: self.entries, digest, payloads: self.payloads, rolling: self.rolling }
+        Trace { entries: self.entries, digest, payloads: self.payloads }
     }
+}
 
-    /// Five words that tell two different things apart; nothing for what the digest leaves out.
-    fn encode(&mut self, what: &What) -> Option<[u64; 5]> {
-        Some(match what {
-            What::NotOpened(why) => [11 << 32, XxHash3_64::oneshot(why.as_bytes()), 0, 0, 0],
-            What::Invoke(op) => self.encode_op(op),
-            What::Complete(outcome) => {
-                let [a, b, c] = match outcome {
-                    Outcome::Data(r) => {
-                        let payload = r.as_ref().map(|data| self.note_payload(data));
-                        answer_words(&Answer::Data(payload.map_err(|e| *e)))
-                    }
-                    Outcome::Done(r) => answer_words(&Answer::Done(*r)),
-                    Outcome::Length(r) => answer_words(&Answer::Length(*r)),
-                    Outcome::Status(r) => answer_words(&Answer::Status(*r)),
-                };
-                [2 << 32, a, b, c, 0]
-            }
-            What::Dropped => [3 << 32, 0, 0, 0, 0],
-            What::Submit(c) => {
-                let tag = (4 << 32) | (c.kind as u64) << 16 | flag_bits(c.flags);
-                let at = u64::from(c.child) << 48 | c.ordinal;
-                [tag, at, c.offset, c.bytes, c.payload.hash]
-            }
-            What::Reply { child, ordinal, answer } => {
-                let [a, b, c] = answer_words(answer);
-                [5 << 32, u64::from(*child) << 48 | ordinal, a, b, c]
-            }
-            What::Event(event) => encode_event(6 << 32, event),
-            What::Heard(event) => encode_event(7 << 32, event),
-            What::Membership(change) => match change {
-                Change::Added { child, name } => [8 << 32, u64::from(*child), text(name), 0, 0],
-                Change::Removed { child, name } => [9 << 32, u64::from(*child), text(name), 0, 0],
-                Change::Refused(why) => [10 << 32, XxHash3_64::oneshot(why.as_bytes()), 0, 0, 0],
-            },
-            What::Injected { .. } | What::Spared { .. } | What::Control(_) => return None,
+impl Trace {
+    /// For each entry the digest of all that had happened by then, it included, but without any media;
+    /// nothing for those that digests leave out.
+    pub fn digests(&self) -> impl Iterator<Item = Option<Digest>> {
+        let mut rolling = 0;
+        self.entries.iter().enumerate().map(move |(number, Entry { at, request, what })| {
+            let code = encode(what, |_| self.payload(number))?;
+            rolling = folded(rolling, *at, *request, &code);
+            Some(Digest(rolling.to_be_bytes()))
         })
     }
+}
 
-    fn encode_op(&mut self, op: &GuestOp) -> [u64; 5] {
-        let tag = |n: u64, flags| (1 << 32) | n << 16 | flag_bits(flags);
-        match op {
-            GuestOp::Read { offset, bytes } => [tag(1, Flags::NONE), *offset, *bytes, 0, 0],
-            GuestOp::Write { offset, data, flags } => {
-                let payload = self.note_payload(data);
-                [tag(2, *flags), *offset, payload.bytes, payload.hash, 0]
-            }
-            GuestOp::WriteZeroes { offset, bytes, flags } => {
-                [tag(3, *flags), *offset, *bytes, 0, 0]
-            }
-            GuestOp::Discard { offset, bytes } => [tag(4, Flags::NONE), *offset, *bytes, 0, 0],
-            GuestOp::Flush => [tag(5, Flags::NONE), 0, 0, 0, 0],
-            GuestOp::BlockStatus { offset, bytes } => [tag(6, Flags::NONE), *offset, *bytes, 0, 0],
-            GuestOp::Length => [tag(7, Flags::NONE), 0, 0, 0, 0],
-            GuestOp::Truncate { bytes } => [tag(8, Flags::NONE), *bytes, 0, 0, 0],
-            GuestOp::Invalidate => [tag(9, Flags::NONE), 0, 0, 0, 0],
-            GuestOp::Close => [tag(10, Flags::NONE), 0, 0, 0, 0],
+/// The digest of what came before and of an entry.
+fn folded(before: u128, at: u64, request: Option<RequestId>, code: &[u64; 5]) -> u128 {
+    let client = request.map_or(u64::MAX, |r| u64::from(r.client) << 32 | u64::from(r.step));
+    let mut record = [0; 72];
+    for (to, word) in record.chunks_exact_mut(8).zip([at, client].iter().chain(code)) {
+        to.copy_from_slice(&word.to_le_bytes());
+    }
+    record[56..].copy_from_slice(&before.to_le_bytes());
+    XxHash3_128::oneshot(&record)
+}
+
+/// Five words that tell two different things apart; nothing for what the digest leaves out.
+///
+/// `payload` is the hash of the data that it carries.
+fn encode(what: &What, payload: impl FnOnce(&Bytes) -> Payload) -> Option<[u64; 5]> {
+    Some(match what {
+        What::NotOpened(why) => [11 << 32, XxHash3_64::oneshot(why.as_bytes()), 0, 0, 0],
+        What::Invoke(op) => encode_op(op, payload),
+        What::Complete(outcome) => {
+            let [a, b, c] = match outcome {
+                Outcome::Data(r) => {
+                    answer_words(&Answer::Data(r.as_ref().map(payload).map_err(|e| *e)))
+                }
+                Outcome::Done(r) => answer_words(&Answer::Done(*r)),
+                Outcome::Length(r) => answer_words(&Answer::Length(*r)),
+                Outcome::Status(r) => answer_words(&Answer::Status(*r)),
+            };
+            [2 << 32, a, b, c, 0]
         }
+        What::Dropped => [3 << 32, 0, 0, 0, 0],
+        What::Submit(c) => {
+            let tag = (4 << 32) | (c.kind as u64) << 16 | flag_bits(c.flags);
+            let at = u64::from(c.child) << 48 | c.ordinal;
+            [tag, at, c.offset, c.bytes, c.payload.hash]
+        }
+        What::Reply { child, ordinal, answer } => {
+            let [a, b, c] = answer_words(answer);
+            [5 << 32, u64::from(*child) << 48 | ordinal, a, b, c]
+        }
+        What::Event(event) => encode_event(6 << 32, event),
+        What::Heard(event) => encode_event(7 << 32, event),
+        What::Membership(change) => match change {
+            Change::Added { child, name } => [8 << 32, u64::from(*child), text(name), 0, 0],
+            Change::Removed { child, name } => [9 << 32, u64::from(*child), text(name), 0, 0],
+            Change::Refused(why) => [10 << 32, XxHash3_64::oneshot(why.as_bytes()), 0, 0, 0],
+        },
+        What::Injected { .. } | What::Spared { .. } | What::Control(_) => return None,
+    })
+}
+
+fn encode_op(op: &GuestOp, payload: impl FnOnce(&Bytes) -> Payload) -> [u64; 5] {
+    let tag = |n: u64, flags| (1 << 32) | n << 16 | flag_bits(flags);
+    match op {
+        GuestOp::Read { offset, bytes } => [tag(1, Flags::NONE), *offset, *bytes, 0, 0],
+        GuestOp::Write { offset, data, flags } => {
+            let payload = payload(data);
+            [tag(2, *flags), *offset, payload.bytes, payload.hash, 0]
+        }
+        GuestOp::WriteZeroes { offset, bytes, flags } => [tag(3, *flags), *offset, *bytes, 0, 0],
+        GuestOp::Discard { offset, bytes } => [tag(4, Flags::NONE), *offset, *bytes, 0, 0],
+        GuestOp::Flush => [tag(5, Flags::NONE), 0, 0, 0, 0],
+        GuestOp::BlockStatus { offset, bytes } => [tag(6, Flags::NONE), *offset, *bytes, 0, 0],
+        GuestOp::Length => [tag(7, Flags::NONE), 0, 0, 0, 0],
+        GuestOp::Truncate { bytes } => [tag(8, Flags::NONE), *bytes, 0, 0, 0],
+        GuestOp::Invalidate => [tag(9, Flags::NONE), 0, 0, 0, 0],
+        GuestOp::Close => [tag(10, Flags::NONE), 0, 0, 0, 0],
     }
 }
 

@@ -65,7 +65,7 @@ fn compared(executable: &Path, run: &Run, answer: Answer) -> io::Result<Option<R
             repeat::otherwise(run, place, &mut second, third)
         }
         Err(why) => {
-            let reason = format!("{place} it does not come to an end: {why}");
+            let reason = format!("{place} it gives no trace: {why}");
             Ok(Some(repeat::nondeterministic(run, None, reason)))
         }
     }

@@ -42,11 +42,7 @@ pub(super) fn time(text: &str) -> Result<Duration, Refusal> {
 }
 
 pub(super) fn digest(text: &str) -> Result<Digest, Refusal> {
-    let wrong = "a digest is 32 hexadecimal digits, as every run prints them";
-    if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(wrong);
-    }
-    u128::from_str_radix(text, 16).map(|number| Digest(number.to_be_bytes())).map_err(|_| wrong)
+    text.parse().map_err(|_| "a digest is 32 hexadecimal digits, as every run prints them")
 }
 
 pub(super) fn count(text: &str) -> Result<NonZeroU32, Refusal> {
