@@ -79,7 +79,14 @@ const LAWS: &[Law] = &[
     ("determinism", 18, "a run comes out the same once more", |scenario, run| {
         let (first, second) = (run.of(scenario)?, run.of(scenario)?);
         let same = first.trace.digest == second.trace.digest;
-        (!same).then(|| "The same run has another digest.".into())
+        (!same).then(|| {
+            let mut events = first.trace.digests().flatten().zip(second.trace.digests().flatten());
+            let agreed = events.position(|(first, second)| first != second);
+            match agreed {
+                Some(agreed) => format!("The same run is another one after {agreed} events."),
+                None => "The same run has another digest.".into(),
+            }
+        })
     }),
     ("neutrality", 19, "a rule that never fires changes nothing", |scenario, run| {
         let mut idle = scenario.clone();

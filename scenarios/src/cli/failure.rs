@@ -38,12 +38,15 @@ fn card_with(
     colour: Colour,
 ) -> String {
     let options = describe::options(scenario);
-    let mut replay = format!("{} replay {}", quoted(program), quoted(replay));
-    if run.verdict == Verdict::Nondeterministic {
-        replay += " --verify";
-    }
+    let replay = command(run, program, replay);
     let card = Card { run, commit: COMMIT, options: &options, replay: &replay, excerpt };
     card::render(&card, colour)
+}
+
+/// The command that replays a run.
+fn command(run: &Run, program: &str, replay: &str) -> String {
+    let verify = if run.verdict == Verdict::Nondeterministic { " --verify" } else { "" };
+    format!("{} replay {}{verify}", quoted(program), quoted(replay))
 }
 
 /// `class-profile-seed.toml`, in characters that every file system takes.
@@ -66,7 +69,7 @@ pub(super) fn file_text(failed: &Failed, path: &str) -> String {
         ("commit", COMMIT),
         ("verdict", run.verdict.word()),
         ("digest", &run.trace.digest.to_string()),
-        ("replay", &format!("quorate replay {}", quoted(path))),
+        ("replay", &command(run, "quorate", path)),
     ] {
         text += &format!("# {word:<8} {}\n", value.replace(char::is_control, " "));
     }
@@ -75,7 +78,7 @@ pub(super) fn file_text(failed: &Failed, path: &str) -> String {
     for violation in violations.into_iter().take(VIOLATIONS_MAX) {
         text += "#\n";
         for line in reason(&format!("{}: {}", violation.check, violation.reason), WIDTH) {
-            text += format!("# {line}").trim_end();
+            text += format!("# {}", line.replace(char::is_control, " ")).trim_end();
             text.push('\n');
         }
     }

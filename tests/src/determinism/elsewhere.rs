@@ -12,7 +12,7 @@ use std::{
 
 /// What it is asked for: a fuzz of every profile on several threads, and one run in all detail.
 const COMMANDS: [&str; 2] =
-    ["fuzz --seeds 64 --jobs 3 --verify-fresh 0", "trace swarm-any:7 --format jsonl"];
+    ["fuzz --seeds 32 --jobs 3 --verify-fresh 0", "trace swarm-any:7 --format jsonl"];
 
 /// What surrounds it.
 const PLACES: [&str; 8] = [

@@ -148,7 +148,7 @@ fn what_is_no_trace_is_refused() {
             text.replacen("\"digest\":\"", "\"digest\":\"x", 1),
             "is none of a trace: a digest is 32 hexadecimal digits",
         ),
-        (bare, "its lines have no digests"),
+        (bare, "line 2 has no digest: an earlier version"),
     ] {
         let error = read(&text).err().expect("it is refused").to_string();
         assert!(error.contains(said), "'{said}' in '{error}'");
