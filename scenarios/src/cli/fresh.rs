@@ -1,6 +1,6 @@
 //! The same run in a process of its own.
 
-use super::{error::CliError, target};
+use super::{COMMIT, error::CliError, target};
 use crate::fuzz::{Failed, attempt, repeat};
 use quorate_reports::{
     Digest, Run, Verdict,
@@ -80,15 +80,15 @@ fn ask(executable: &Path, token: &str) -> io::Result<Answer> {
     let ended = command.spawn()?.wait_with_output()?;
     file.rewind()?;
     Ok(match Recorded::read(BufReader::new(file)) {
+        Ok(recorded) if recorded.commit() != COMMIT => {
+            let why = format!("its file is of commit {} by now", recorded.commit());
+            return Err(io::Error::other(why));
+        }
         Ok(recorded) => Ok(recorded),
         Err(RecordedError::Io(error)) => return Err(error),
         Err(error) => {
             let said = String::from_utf8_lossy(&ended.stderr);
-            let said = said.trim_ascii();
-            Err(format!(
-                "it ended with {}, and of its trace {error}; it said '{said}'",
-                ended.status
-            ))
+            Err(format!("{error}; it ended with {} and said '{}'", ended.status, said.trim()))
         }
     })
 }

@@ -1,7 +1,7 @@
 //! Runs that are repeated elsewhere: in another thread, in another process, on another machine.
 
 use super::{Answer, file, in_host, path_text, quorate, temporary};
-use quorate_scenarios::cli::exit;
+use quorate_scenarios::cli::{self, exit};
 use std::{fs, path::PathBuf};
 use tempfile::TempDir;
 
@@ -102,6 +102,12 @@ fn a_run_that_does_not_repeat_is_shown_from_both_sides() {
     }
 }
 
+fn of_another_commit(trace: &str) -> String {
+    let commit = format!("\"commit\":\"{}\"", cli::COMMIT);
+    assert!(trace.contains(&commit));
+    trace.replacen(&commit, "\"commit\":\"abc\"", 1)
+}
+
 /// As if no line were broken.
 fn unwrapped(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -137,6 +143,10 @@ fn a_process_without_an_answer_is_no_repetition() {
             assert!(unwrapped(&answer.out).contains(part), "'{part}' in\n{}", answer.out);
         }
     }
+    // The program may have been built anew in the meantime.
+    let replay = bench.replay(&[&of_another_commit(&bench.honest)]);
+    assert_eq!(replay.code, exit::USAGE);
+    assert!(replay.err.contains("its file is of commit abc by now"), "{}", replay.err);
     let nowhere = Some(bench.directory.path().join("no/such/program"));
     let replay = in_host(&["replay", &bench.token, "--verify"], nowhere.clone());
     assert_eq!((replay.code, replay.out.as_str()), (exit::USAGE, ""));
@@ -178,9 +188,7 @@ fn a_trace_of_another_machine_is_compared() {
     assert!(other.out.contains("the first 11 events are the same"), "{}", other.out);
 
     // Of another commit it may well be another run.
-    let commit = format!("\"commit\":\"{}\"", quorate_scenarios::cli::COMMIT);
-    let elder = bench.other(12).replacen(&commit, "\"commit\":\"abc\"", 1);
-    let elder = against(&trace("elder", &elder));
+    let elder = against(&trace("elder", &of_another_commit(&bench.other(12))));
     assert_eq!(elder.code, exit::VIOLATED);
     assert!(elder.out.contains("AGAINST  small\nverdict  violated\n"), "{}", elder.out);
     assert!(elder.out.contains("that trace is of commit abc, and this"), "{}", elder.out);
