@@ -10,7 +10,7 @@ mod stage;
 
 use crate::{
     fuzz::guard,
-    model::{Action, DiskSpec, Scenario},
+    model::{Action, Array, DiskSpec, Scenario},
 };
 use bytes::Bytes;
 use client::Player;
@@ -337,20 +337,27 @@ async fn open(
         let device = engine.open(scenario, Parts { children: members, events }).await?;
         return Ok(subject(device, None));
     }
-    let array = &scenario.array;
+    let quorum = quorum(&scenario.array, Parts { children: members, events }).await?;
+    Ok(subject(quorum.clone(), Some(quorum)))
+}
+
+/// An array of our own engine over these children.
+///
+/// # Errors
+/// It does not open, and why.
+pub(crate) async fn quorum(array: &Array, parts: Parts) -> Result<Arc<Quorum>, String> {
     let mut options = QuorumOptions::builder("q", array.vote_threshold)
         .read_pattern(array.read_pattern)
         .rewrite_corrupted(array.rewrite_corrupted)
         .blkverify(array.blkverify)
         .overlap(array.overlap)
         .read_only(array.read_only);
-    for (name, device) in members {
+    for (name, device) in parts.children {
         options = options.child(name, device);
     }
     let options = options.build().map_err(|e| e.to_string())?;
-    let quorum = Quorum::open(options, &(), events).await.map_err(|e| e.to_string())?;
-    let quorum = Arc::new(quorum);
-    Ok(subject(quorum.clone(), Some(quorum)))
+    let quorum = Quorum::open(options, &(), parts.events).await.map_err(|e| e.to_string())?;
+    Ok(Arc::new(quorum))
 }
 
 /// Opens a disk, which the record shows only where a rule could tell.

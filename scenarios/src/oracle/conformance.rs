@@ -148,7 +148,7 @@ impl<'a> Rules<'a> {
     }
 
     fn read_voted(&self, offset: u64, bytes: u64) -> Result<Reply<Payload>, Stop> {
-        let sectors = covering(offset, bytes);
+        let sectors = spec::covering(offset, bytes);
         let ask = ask(OpKind::Read, offset, bytes);
         let disks = self.walk.borrow().members();
         let replies = self.walk.borrow_mut().gather(disks, ask, Some((OpType::Read, sectors)))?;
@@ -194,7 +194,7 @@ impl<'a> Rules<'a> {
     }
 
     fn read_first(&self, offset: u64, bytes: u64) -> Result<Reply<Payload>, Stop> {
-        let report = Some((OpType::Read, covering(offset, bytes)));
+        let report = Some((OpType::Read, spec::covering(offset, bytes)));
         let disks = self.walk.borrow().members();
         let mut last = Errno::EIO;
         for (tried, &disk) in disks.iter().enumerate() {
@@ -266,7 +266,7 @@ impl<'a> Rules<'a> {
     }
 
     fn mirrored(&self, ask: Ask) -> Result<Reply<()>, Stop> {
-        let sectors = covering(ask.offset, ask.bytes);
+        let sectors = spec::covering(ask.offset, ask.bytes);
         let disks = self.walk.borrow().members();
         let replies = self.walk.borrow_mut().gather(disks, ask, Some((OpType::Write, sectors)))?;
         self.shape(OpType::Write, &replies);
@@ -349,12 +349,6 @@ impl<'a> Rules<'a> {
 
 fn ask(kind: OpKind, offset: u64, bytes: u64) -> Ask {
     Ask { kind, offset, bytes, flags: Flags::NONE, payload: Payload::default() }
-}
-
-/// The sectors around some bytes: outwards at both ends.
-fn covering(offset: u64, bytes: u64) -> Sectors {
-    let (first, end) = (offset / 512, (offset + bytes).div_ceil(512));
-    Sectors { first, count: end - first }
 }
 
 fn index(bytes: u64) -> usize {

@@ -11,7 +11,7 @@ mod memory;
 mod options;
 mod quorum;
 /// The rules of the votes as the oracle has them. Their package needs the simulator, they do not.
-#[path = "../../../scenarios/src/spec.rs"]
+#[path = "../../../scenarios/src/spec/votes.rs"]
 pub mod spec;
 mod stage;
 mod task;

@@ -1,7 +1,7 @@
 //! What the rules say of questions about the array: what a range holds, and how long it is.
 
-use super::{super::walk::Stop, Rules, ask, covering};
-use crate::spec::Reply;
+use super::{super::walk::Stop, Rules, ask};
+use crate::spec::{self, Reply};
 use quorate_engine::{Errno, Extent, ExtentKind, OpType};
 use quorate_faults::rule::OpKind;
 use quorate_reports::trace::Payload;
@@ -11,7 +11,7 @@ impl Rules<'_> {
         if bytes == 0 {
             return Ok(Extent { bytes: 0, kind: ExtentKind::Data });
         }
-        let report = Some((OpType::Read, covering(offset, bytes)));
+        let report = Some((OpType::Read, spec::covering(offset, bytes)));
         let disks = self.walk.borrow().members();
         let (mut zero, mut data) = (vec![bytes], Vec::new());
         for &disk in disks {
