@@ -5,8 +5,8 @@
 
 use anstream::AutoStream;
 use args::{
-    Cli, Command, ExplainArgs, ExportArgs, Format, FuzzArgs, ListArgs, ListFormat, MergeArgs,
-    ReplayArgs, RunArgs, TraceArgs, TraceFormat, When,
+    Cli, Command, ExhaustArgs, ExplainArgs, ExportArgs, Format, FuzzArgs, ListArgs, ListFormat,
+    MergeArgs, ReplayArgs, RunArgs, TraceArgs, TraceFormat, When,
 };
 use clap::{CommandFactory, Parser};
 use error::CliError;
@@ -16,12 +16,18 @@ use std::{
     ffi::OsString,
     io::{self, BufWriter, IsTerminal, Write},
     path::PathBuf,
-    sync::{Arc, atomic::AtomicBool},
+    process,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
 };
 
 mod args;
 mod describe;
 mod error;
+mod exhaust;
 mod explain;
 mod export;
 mod failure;
@@ -47,7 +53,7 @@ pub mod exit {
     pub const USAGE: u8 = 2;
     /// A run did not hold.
     pub const VIOLATED: u8 = 100;
-    /// Ctrl-C ended a fuzz in which everything held so far.
+    /// Ctrl-C ended a fuzz or an exhaustion in which everything held so far.
     pub const INTERRUPTED: u8 = 130;
 }
 
@@ -70,10 +76,33 @@ pub struct Host<'a> {
     pub program: String,
     /// The program's file, to run a part of it in a process of its own.
     pub executable: Option<PathBuf>,
-    /// Set from outside, it ends a fuzz.
+    /// Set from outside, it ends a fuzz or an exhaustion.
     pub stop: Arc<AtomicBool>,
-    /// Whether Ctrl-C is to be caught during a fuzz.
+    /// Whether Ctrl-C is to be caught during these.
     pub catch_interrupt: bool,
+}
+
+impl Host<'_> {
+    /// Has Ctrl-C ask what runs to end; a second one ends the process.
+    fn catch_interrupt(&self) {
+        if !self.catch_interrupt {
+            return;
+        }
+        let stop = self.stop.clone();
+        let caught = ctrlc::set_handler(move || {
+            if stop.swap(true, Ordering::Relaxed) {
+                process::exit(exit::INTERRUPTED.into());
+            }
+        });
+        // Without it, Ctrl-C ends the process as usual.
+        drop(caught);
+    }
+}
+
+/// How many threads: as many as are asked for, or one for each core.
+fn jobs(asked: Option<u16>) -> usize {
+    let cores = || thread::available_parallelism().map_or(1, usize::from);
+    asked.map_or_else(cores, usize::from)
 }
 
 /// Runs the command of this process.
@@ -139,6 +168,7 @@ fn dispatch(command: Command, host: &mut Host<'_>) -> Result<u8, CliError> {
         Command::Trace(args) => trace::trace(&args, host),
         Command::Export(args) => export::export(&args, host),
         Command::Explain(args) => explain::explain(&args, host),
+        Command::Exhaust(args) => exhaust::exhaust(&args, host),
         Command::Merge(args) => merge::merge(&args, host),
         Command::Completions { shell } => {
             let mut script = Vec::new();

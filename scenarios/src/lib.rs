@@ -5,6 +5,7 @@
 //! - [`export`]: from a run to a scenario that draws nothing,
 //! - [`runner`]: runs a concrete scenario in simulation,
 //! - [`spec`] and [`oracle`]: the rules, and whether a run kept to them,
+//! - [`exhaust`]: every vote of a few children, and a certificate of it,
 //! - [`fuzz`]: many seeds on every core; [`cli`]: the command `quorate`.
 //!
 //! # Any array, not only ours
@@ -65,6 +66,7 @@
 
 pub mod catalog;
 pub mod cli;
+pub mod exhaust;
 pub mod expand;
 pub mod export;
 pub mod fuzz;

@@ -14,6 +14,7 @@ use std::{
 };
 use tempfile::TempDir;
 
+mod exhaust;
 mod fuzz;
 mod jobs;
 mod verify;
@@ -287,7 +288,7 @@ fn every_shell_gets_its_completions() {
 
 #[test]
 fn help_is_no_error_and_documents_the_exit_codes() {
-    for command in [&["--help"][..], &["fuzz", "--help"]] {
+    for command in [&["--help"][..], &["fuzz", "--help"], &["exhaust", "--help"]] {
         let help = quorate(command);
         assert_eq!((help.code, help.err.as_str()), (exit::HELD, ""));
         assert!(help.out.contains("100  a run did not hold"), "{}", help.out);
@@ -357,6 +358,16 @@ fn bad_input_is_refused_with_place_and_remedy() {
             &["run", &order],
             &["order.toml:7:8", "unknown variant `latest`", "`earliest`, `uniform`"],
         ),
+        (&["exhaust", "--children", "7"], &["'7'", "from 1 to 6"]),
+        (&["exhaust", "--children", "0"], &["'0'", "from 1 to 6"]),
+        (&["exhaust", "--children", "x"], &["'x'", "a whole number from 1 to 6"]),
+        (&["exhaust", "--operations", "raed"], &["'raed'", "read-fifo"]),
+        (
+            &["exhaust", "--children", "2", "--operations", "read,pairs-qemu"],
+            &["'pairs-qemu' takes 3 children", "write --children 3 or more"],
+        ),
+        (&["exhaust", "--jobs", "0"], &["'0'", "1..=1024"]),
+        (&["exhaust", "--check", "12"], &["'12'", "64 hexadecimal digits"]),
         (&["merge", &nowhere], &["cannot read the summary", "--save-summary FILE"]),
         (&["merge", &bad], &["is no summary of a fuzz", "line 1", "--save-summary FILE"]),
     ] {

@@ -11,6 +11,7 @@
 mod catalog;
 mod cli;
 mod determinism;
+mod exhaust;
 mod export;
 mod faults;
 mod format;

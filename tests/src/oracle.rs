@@ -1,7 +1,7 @@
 //! Each check of the oracle is passed by what is right, and fails what is wrong.
 
 mod laws;
-mod naive;
+pub(crate) mod naive;
 
 use naive::Naive;
 use quorate_reports::{Answer, Colour, Verdict, What, card, timeline};
@@ -21,10 +21,11 @@ use std::{
 
 /// What is wrong with an array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Bug {
+pub(crate) enum Bug {
     None,
     AcknowledgesAnything,
     AlwaysFails,
+    AnswersAtTheThreshold,
     AnswersByTurns,
     AnswersEarly,
     AnswersSevens,
@@ -43,6 +44,7 @@ enum Bug {
     NeverAnswersAFlush,
     RepairsTheWrongChild,
     RepairsWithRubbish,
+    ReportsInChildOrder,
     SeesZeroes,
     SparesTheLastChild,
     TiesGoToTheFirst,

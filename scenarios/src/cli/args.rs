@@ -1,7 +1,10 @@
 //! What each command takes, and the help that says so.
 
 use super::values;
-use crate::fuzz::Shard;
+use crate::{
+    exhaust::{Certificate, Subject},
+    fuzz::Shard,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
@@ -97,6 +100,14 @@ pub(super) enum Command {
     Export(ExportArgs),
     /// Say what a scenario sets up, which rule decides, and how it ends.
     Explain(ExplainArgs),
+    /// Go through every vote that a few children can have, and print a certificate.
+    ///
+    /// One request: whatever the children answer, up to the names of contents and errors, in every order,
+    /// at every threshold. The engine must do what the specification says, step by step. Then two requests
+    /// at once on three children, in every interleaving: which of them do harm where they race, and that
+    /// none does where they take turns. PROOF.md says what the numbers mean.
+    #[command(after_help = EXIT_CODES)]
+    Exhaust(ExhaustArgs),
     /// Add up what the shards of a fuzz have saved.
     Merge(MergeArgs),
     /// Print a script that completes commands, scenario names excepted.
@@ -169,6 +180,25 @@ pub(super) struct FuzzArgs {
     /// Repeat so many runs in a process of their own, and compare.
     #[arg(long, value_name = "N", default_value = "2")]
     pub(super) verify_fresh: u8,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExhaustArgs {
+    /// The most children; 6 takes many minutes.
+    #[arg(long, value_name = "N", default_value = "5", value_parser = values::children)]
+    pub(super) children: usize,
+    /// Only these, with commas between them; all if nothing is said.
+    #[arg(long, value_name = "NAME", value_delimiter = ',', hide_default_value = true)]
+    pub(super) operations: Vec<Subject>,
+    /// How many threads; one for each core if nothing is said.
+    #[arg(long, short, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) jobs: Option<u16>,
+    /// Demand this certificate.
+    #[arg(long, value_name = "HEX")]
+    pub(super) check: Option<Certificate>,
+    /// For whom.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
 }
 
 #[derive(Debug, Args)]

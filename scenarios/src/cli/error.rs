@@ -52,6 +52,10 @@ pub(super) enum CliError {
     #[error("cannot read the scenario file '{path}': it is not UTF-8 text")]
     #[diagnostic(help("save it in the encoding UTF-8, as TOML asks for"))]
     NotText { path: String },
+    /// An operation for which there are to be too few children.
+    #[error("'{operation}' takes {least} children, and there are to be fewer")]
+    #[diagnostic(help("write --children {least} or more, or leave the operation out"))]
+    TooFewChildren { operation: String, least: usize },
     /// Standard output does not take what is written.
     #[error("cannot write to standard output: {0}")]
     #[diagnostic(help("the result is incomplete: write it where there is room"))]

@@ -3,7 +3,7 @@
 use super::{
     COMMIT, Format, FuzzArgs, Host, describe,
     error::CliError,
-    exit, failure, fresh, merge,
+    exit, failure, fresh, jobs, merge,
     output::{self, Pending},
     target, values,
 };
@@ -21,9 +21,6 @@ use std::{
     fmt,
     io::Write,
     path::{Path, PathBuf},
-    process,
-    sync::atomic::Ordering,
-    thread,
 };
 
 pub(super) fn fuzz(args: &FuzzArgs, host: &mut Host<'_>) -> Result<u8, CliError> {
@@ -32,9 +29,7 @@ pub(super) fn fuzz(args: &FuzzArgs, host: &mut Host<'_>) -> Result<u8, CliError>
     let fuzz = plan(args)?;
     let part = Part::of(&fuzz);
     let bar = bar(&fuzz, host.progress && args.format == Format::Text);
-    if host.catch_interrupt {
-        catch_interrupt(host);
-    }
+    host.catch_interrupt();
     let stop = host.stop.clone();
     let mut screen = Screen {
         out: (args.format == Format::Text).then_some(&mut *host.out),
@@ -90,12 +85,11 @@ fn plan(args: &FuzzArgs) -> Result<Fuzz, CliError> {
         (None, Some(_)) => 0..u64::MAX,
         (None, None) => 0..SEEDS,
     };
-    let cores = || thread::available_parallelism().map_or(1, usize::from);
     Ok(Fuzz {
         sources,
         seeds,
         time: args.time,
-        jobs: args.jobs.map_or_else(cores, usize::from),
+        jobs: jobs(args.jobs),
         shard: args.shard,
         on_failure: if args.keep_going { OnFailure::KeepGoing } else { OnFailure::Stop },
         failures_max: usize::try_from(args.max_failures.get()).unwrap_or(usize::MAX),
@@ -120,18 +114,6 @@ fn bar(fuzz: &Fuzz, watched: bool) -> ProgressBar {
     };
     let style = style.with_key("rate", rate);
     ProgressBar::with_draw_target(length, target).with_style(style)
-}
-
-/// Ctrl-C asks the fuzz to end; a second one ends the process.
-fn catch_interrupt(host: &Host<'_>) {
-    let stop = host.stop.clone();
-    let caught = ctrlc::set_handler(move || {
-        if stop.swap(true, Ordering::Relaxed) {
-            process::exit(exit::INTERRUPTED.into());
-        }
-    });
-    // Without it, Ctrl-C ends the process as usual.
-    drop(caught);
 }
 
 /// Shows a fuzz as it gets on, and saves what fails.

@@ -2,6 +2,7 @@
 //!
 //! clap names the option and quotes the value; what is said here ends that sentence.
 
+use crate::exhaust::CHILDREN_MAX;
 use quorate_reports::Digest;
 use std::{num::NonZeroU32, ops::Range, time::Duration};
 
@@ -50,6 +51,18 @@ pub(super) fn count(text: &str) -> Result<NonZeroU32, Refusal> {
         Some(Ok(Some(count))) => Ok(count),
         Some(Ok(None)) => Err("must be above zero: write how many, such as 100"),
         _ => Err("write a whole number from 1 to 4294967295"),
+    }
+}
+
+pub(super) fn children(text: &str) -> Result<usize, Refusal> {
+    let number = digits(text).and_then(|number| usize::try_from(number).ok());
+    match number.ok_or("write a whole number from 1 to 6")? {
+        0 => Err("an array has a child: write a number from 1 to 6"),
+        number @ 1..=CHILDREN_MAX => Ok(number),
+        _ => Err(
+            "more than 6 children have too many votes to go through all of them (7 have fifteen \
+                  billion): write a number from 1 to 6, or fuzz",
+        ),
     }
 }
 

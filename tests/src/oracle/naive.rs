@@ -57,22 +57,47 @@ impl Engine for Naive {
     }
 }
 
-/// Polls all until all are over; failures are told as they come.
-async fn all<T>(mut asked: Vec<IoFuture<'_, T>>, failed: impl Fn(usize, Errno)) -> Vec<Result<T>> {
+/// How long to wait, and when failures are told.
+#[derive(Clone, Copy, PartialEq)]
+enum Wait {
+    /// For all; as they come.
+    ForAll,
+    /// For all; in the end.
+    ThenTell,
+    /// For so many that succeed, or all; as they come.
+    ForSuccesses(usize),
+}
+
+/// Polls all until all are over, or as many as are waited for.
+async fn all<T>(
+    mut asked: Vec<IoFuture<'_, T>>,
+    wait: Wait,
+    failed: impl Fn(usize, Errno),
+) -> Vec<Result<T>> {
     let mut replies: Vec<Option<Result<T>>> = asked.iter().map(|_| None).collect();
     poll_fn(|cx| {
         for (child, (future, reply)) in asked.iter_mut().zip(&mut replies).enumerate() {
             if reply.is_none()
                 && let Poll::Ready(answer) = future.as_mut().poll(cx)
             {
-                answer.as_ref().err().inspect(|error| failed(child, **error));
+                if let Err(error) = &answer
+                    && wait != Wait::ThenTell
+                {
+                    failed(child, *error);
+                }
                 *reply = Some(answer);
             }
         }
-        if replies.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
+        let good = replies.iter().flatten().filter(|reply| reply.is_ok()).count();
+        let enough = matches!(wait, Wait::ForSuccesses(few) if good >= few);
+        if enough || replies.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
-    replies.into_iter().flatten().collect()
+    let replies: Vec<Result<T>> = replies.into_iter().flatten().collect();
+    for (child, reply) in replies.iter().enumerate().filter(|_| wait == Wait::ThenTell) {
+        reply.as_ref().err().inspect(|error| failed(child, **error));
+    }
+    replies
 }
 
 async fn pread(child: &dyn BlockDevice, offset: u64, bytes: usize) -> Result<Bytes> {
@@ -97,6 +122,10 @@ impl Voting {
             let node_name = self.children[child].0.clone();
             self.events.emit(Event::ReportBad { op, node_name, error, sectors });
         }
+    }
+
+    fn wait(&self) -> Wait {
+        if self.bug == Bug::ReportsInChildOrder { Wait::ThenTell } else { Wait::ForAll }
     }
 
     fn failure(&self, sectors: Sectors) {
@@ -134,7 +163,7 @@ impl Voting {
             .iter()
             .map(|(_, child)| Box::pin(pread(&**child, offset, bytes)) as IoFuture<'_, Bytes>)
             .collect();
-        let replies = all(asked, report).await;
+        let replies = all(asked, self.wait(), report).await;
         let names: Vec<Reply<usize>> = replies.iter().map(|reply| name(&replies, reply)).collect();
         let ballot = self.vote(&names);
         if let (true, [Ok(a), Ok(b)]) = (self.array.blkverify && ballot.failure, &replies[..]) {
@@ -159,7 +188,7 @@ impl Voting {
             let data = if rubbish { vec![0x5a; bytes].into() } else { data };
             let children = ballot.losers.iter().map(|l| &self.children[(l + by) % names.len()].1);
             let repair = children.map(|child| child.pwrite(offset, data.clone(), Flags::NONE));
-            all(repair.collect(), |_, _| {}).await;
+            all(repair.collect(), Wait::ForAll, |_, _| {}).await;
             return Ok(winner);
         }
         Ok(data)
@@ -182,7 +211,11 @@ impl Voting {
 
     async fn mirror<'a>(&'a self, sectors: Sectors, asked: Vec<IoFuture<'a, ()>>) -> Result<()> {
         let report = |child, error| self.bad(OpType::Write, child, Some(error), sectors);
-        let replies = all(asked, report).await;
+        let wait = match self.bug {
+            Bug::AnswersAtTheThreshold => Wait::ForSuccesses(self.array.vote_threshold),
+            _ => self.wait(),
+        };
+        let replies = all(asked, wait, report).await;
         spec::enough(&replies, self.array.vote_threshold).inspect_err(|_| self.failure(sectors))
     }
 
