@@ -22,10 +22,10 @@ use serde::{Deserialize, Serialize};
 #[serde(expecting = "a table such as { mode = \"enforce\" }")]
 pub struct Budget {
     /// What becomes of a fault that goes beyond it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub mode: Mode,
     /// Which children may be wrong about which bytes.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub shape: Shape,
     /// The longest request that clients issue; by default that of the scenario. Votes cover whole
     /// requests, so faults this near to each other add up.

@@ -169,7 +169,7 @@ struct DrawnFields {
     group: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     list: Option<Vec<u32>>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     draw: Sharing,
 }
 
@@ -330,7 +330,7 @@ pub struct After {
     /// The event.
     pub event: ArrayEvent,
     /// Which one of its kind, from one.
-    #[serde(default = "one")]
+    #[serde(default = "one", skip_serializing_if = "is_one")]
     pub count: u64,
     /// How long after it; drawn from this range.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -355,6 +355,10 @@ pub enum ArrayEvent {
 
 fn one() -> u64 {
     1
+}
+
+fn is_one(count: &u64) -> bool {
+    *count == one()
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

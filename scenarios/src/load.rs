@@ -3,6 +3,9 @@
 mod bounds;
 mod remedy;
 mod schedule;
+mod write;
+
+pub use write::write;
 
 use crate::{
     model::{Action, Array, Awaited, Children, Random, Scenario},
@@ -74,15 +77,6 @@ pub fn parse(text: &str, source: &str) -> Result<Scenario, LoadError> {
     Ok(scenario)
 }
 
-/// A scenario as a file of its own.
-///
-/// # Panics
-/// Never: whatever a scenario holds can be written as TOML.
-#[must_use]
-pub fn write(scenario: &Scenario) -> String {
-    toml::to_string(scenario).expect("a scenario is made of tables, lists and plain values")
-}
-
 /// What is wrong with values that are well formed each by itself.
 struct Wrong {
     /// The keys that lead to the place; numbers count in lists.
@@ -115,6 +109,11 @@ impl From<usize> for Key {
 
 fn wrong(path: Vec<Key>, message: impl Display) -> Result<(), Wrong> {
     Err(Wrong { path, message: message.to_string() })
+}
+
+/// Whether a scenario can be used that was made rather than read.
+pub(crate) fn is_sound(scenario: &Scenario) -> bool {
+    check(scenario).is_ok()
 }
 
 fn check(scenario: &Scenario) -> Result<(), Wrong> {

@@ -115,7 +115,11 @@ pub struct Array {
     /// How many must agree.
     pub vote_threshold: usize,
     /// How reads are done.
-    #[serde(default = "quorum_pattern", with = "words::read_pattern")]
+    #[serde(
+        default = "quorum_pattern",
+        with = "words::read_pattern",
+        skip_serializing_if = "is_quorum"
+    )]
     pub read_pattern: ReadPattern,
     /// Whether a child that lost a vote is overwritten with what won it.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -124,7 +128,7 @@ pub struct Array {
     #[serde(default, skip_serializing_if = "is_default")]
     pub blkverify: bool,
     /// Whether overlapping requests take turns.
-    #[serde(default = "serialise", with = "words::overlap")]
+    #[serde(default = "serialise", with = "words::overlap", skip_serializing_if = "is_serialise")]
     pub overlap: Overlap,
     /// Whether the array's node is read-only.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -381,8 +385,16 @@ fn quorum_pattern() -> ReadPattern {
     ReadPattern::Quorum
 }
 
+fn is_quorum(pattern: &ReadPattern) -> bool {
+    *pattern == quorum_pattern()
+}
+
 fn serialise() -> Overlap {
     Overlap::Serialise
+}
+
+fn is_serialise(overlap: &Overlap) -> bool {
+    *overlap == serialise()
 }
 
 /// The length of a disk that does not say.

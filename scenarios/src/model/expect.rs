@@ -42,7 +42,7 @@ pub struct Media {
     /// Which disk.
     pub child: u32,
     /// Where.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub offset: Size,
     /// How much.
     pub bytes: Size,

@@ -156,7 +156,7 @@ impl From<Schedule> for Fields {
             Order::Earliest => fields,
             Order::Uniform => Self { kind: Kind::Uniform, ..fields },
             Order::Pct { depth, within } => {
-                let (depth, within) = (Some(depth), Some(within));
+                let (depth, within) = (Some(depth), (within != PCT_WITHIN).then_some(within));
                 Self { kind: Kind::Pct, depth, within, ..fields }
             }
             Order::Late { child } => Self { kind: Kind::Late, child: Some(child), ..fields },

@@ -1,10 +1,12 @@
-//! A fault as the table that says it.
+//! A fault as the table that says it, without what goes without saying.
 
 use super::{
     super::words::{AppliedText, Then},
-    Amount, Applied, Crash, CrashFields, Damage, Earlier, Fault, Fields, Kept, Stuck, Target, Word,
+    Amount, Applied, Crash, CrashFields, Damage, Earlier, Fault, Fields, Kept, Stuck, Target,
+    UNIT_BYTES, Word,
 };
 use crate::text::{Size, Text};
+use quorate_engine::Errno;
 
 impl From<&Fault> for Fields {
     fn from(fault: &Fault) -> Self {
@@ -22,11 +24,13 @@ impl From<&Fault> for Fields {
             }
             Fault::Hang { applied: part } => Self { applied: applied(part), ..of },
             Fault::Corrupt { damage, stability } => {
-                Self { stability: Some(*stability), ..of }.with_damage(damage)
+                Self { stability: unless_default(*stability), ..of }.with_damage(damage)
             }
-            Fault::Rot { damage, heal } => Self { heal: Some(*heal), ..of }.with_damage(damage),
+            Fault::Rot { damage, heal } => {
+                Self { heal: unless_default(*heal), ..of }.with_damage(damage)
+            }
             Fault::Stuck { stuck, level } => {
-                let of = Self { level: Some(*level), ..of };
+                let of = Self { level: unless_default(*level), ..of };
                 match stuck {
                     Stuck::Bits(bits) => Self { bits: Some(*bits), ..of },
                     Stuck::Flips(flips) => Self { flips: Some(flips.clone()), ..of },
@@ -34,35 +38,37 @@ impl From<&Fault> for Fields {
                 }
             }
             Fault::Unreadable { sectors, at, radius, errno, heal } => Self {
-                sectors: Some(*sectors),
+                sectors: (*sectors != 1).then_some(*sectors),
                 at: *at,
-                radius: Some(*radius),
-                errno: Some(Text(*errno)),
-                heal: Some(*heal),
+                radius: unless_default(*radius),
+                errno: (*errno != Errno::EIO).then_some(Text(*errno)),
+                heal: unless_default(*heal),
                 ..of
             },
-            Fault::Lost { shows } => Self { shows: Some(*shows), ..of },
+            Fault::Lost { shows } => Self { shows: unless_default(*shows), ..of },
             Fault::Torn { keep, unit, then, rest } => Self {
                 keep: Some(part(keep)),
-                unit: Some(Size(*unit)),
-                then: Some(Text(Then(*then))),
-                rest: Some(*rest),
+                unit: (*unit != UNIT_BYTES).then_some(Size(*unit)),
+                then: then.map(|errno| Text(Then(Some(errno)))),
+                rest: unless_default(*rest),
                 ..of
             },
             Fault::Misdirect { target, heal } => match target {
                 Target::By(by) => Self { by: Some(*by), heal: *heal, ..of },
                 Target::To(to) => Self { to: Some(*to), heal: *heal, ..of },
             },
-            Fault::Replay(Earlier::Back(lag)) => Self { lag: Some(*lag), ..of },
+            Fault::Replay(Earlier::Back(lag)) => {
+                Self { lag: (*lag != 1).then_some(*lag), ..of }
+            }
             Fault::Replay(Earlier::Write(write)) => Self { write: Some(*write), ..of },
             Fault::Short { bytes } | Fault::Length { bytes } | Fault::Extent { bytes } => {
                 Self { bytes: Some(Size(*bytes)), ..of }
             }
             Fault::Stale { versions, heal } => {
-                Self { versions: Some(*versions), heal: *heal, ..of }
+                Self { versions: (*versions != 1).then_some(*versions), heal: *heal, ..of }
             }
             Fault::Zero { fill, heal } => {
-                Self { fill: (*fill != 0).then_some(*fill), heal: *heal, ..of }
+                Self { fill: unless_default(*fill), heal: *heal, ..of }
             }
             Fault::Flush { dirty, errno, keep } => Self {
                 dirty: Some(*dirty),
@@ -95,4 +101,8 @@ impl Fields {
         let (down, errno) = (down.map(Text), errno.map(Text));
         Self { keep, torn, rest, reorder, runs, flips, down, errno, ..self }
     }
+}
+
+fn unless_default<T: Default + PartialEq>(value: T) -> Option<T> {
+    (value != T::default()).then_some(value)
 }

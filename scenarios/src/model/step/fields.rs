@@ -368,7 +368,8 @@ impl Fields {
     }
 
     fn at(self, offset: u64, bytes: u64) -> Self {
-        Self { offset: Some(Size(offset)), bytes: Some(Size(bytes)), ..self }
+        let offset = (offset != 0).then_some(Size(offset));
+        Self { offset, bytes: Some(Size(bytes)), ..self }
     }
 
     fn with(self, flags: Flags) -> Self {
