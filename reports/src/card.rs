@@ -17,6 +17,8 @@ pub struct Card<'a> {
     pub options: &'a str,
     /// The command that replays it.
     pub replay: &'a str,
+    /// The command that makes it smaller, where there is something to be made smaller.
+    pub shrink: Option<&'a str>,
     /// Whether the entries that show it are part of the card.
     pub excerpt: Excerpt,
 }
@@ -39,7 +41,7 @@ pub fn class(run: &Run) -> &str {
 /// The card.
 #[must_use]
 pub fn render(card: &Card<'_>, colour: Colour) -> String {
-    let Card { run, commit, options, replay, excerpt } = card;
+    let Card { run, commit, options, replay, shrink, excerpt } = card;
     let violation = first(run);
     let mut text = format!(
         "{}  {}\n",
@@ -80,8 +82,12 @@ pub fn render(card: &Card<'_>, colour: Colour) -> String {
         let more = words::counted((lines.len() - OPTIONS_MAX) as u64, "line", "lines");
         text += &format!("{}\n", colour.paint(Tone::Faint, &format!("… {more} more")));
     }
-    let word = colour.paint(Tone::Faint, "replay");
-    text += &format!("\n{word}\n  {}\n", colour.paint(Tone::Good, replay));
+    for (word, command) in [("replay", Some(*replay)), ("shrink", *shrink)] {
+        if let Some(command) = command {
+            let word = colour.paint(Tone::Faint, word);
+            text += &format!("\n{word}\n  {}\n", colour.paint(Tone::Good, command));
+        }
+    }
     text
 }
 

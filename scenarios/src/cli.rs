@@ -6,7 +6,7 @@
 use anstream::AutoStream;
 use args::{
     Cli, Command, ExhaustArgs, ExplainArgs, ExportArgs, Format, FuzzArgs, ListArgs, ListFormat,
-    MergeArgs, ReplayArgs, RunArgs, TraceArgs, TraceFormat, When,
+    MergeArgs, ReplayArgs, RunArgs, ShrinkArgs, TraceArgs, TraceFormat, When,
 };
 use clap::{CommandFactory, Parser};
 use error::CliError;
@@ -38,6 +38,7 @@ mod merge;
 mod output;
 mod replay;
 mod run;
+mod shrink;
 mod target;
 mod trace;
 mod values;
@@ -53,7 +54,7 @@ pub mod exit {
     pub const USAGE: u8 = 2;
     /// A run did not hold.
     pub const VIOLATED: u8 = 100;
-    /// Ctrl-C ended a fuzz or an exhaustion in which everything held so far.
+    /// Ctrl-C ended a fuzz or an exhaustion in which everything held so far, or shrinking before its end.
     pub const INTERRUPTED: u8 = 130;
 }
 
@@ -76,9 +77,9 @@ pub struct Host<'a> {
     pub program: String,
     /// The program's file, to run a part of it in a process of its own.
     pub executable: Option<PathBuf>,
-    /// Set from outside, it ends a fuzz or an exhaustion.
+    /// Set from outside, it ends a fuzz, an exhaustion, and shrinking.
     pub stop: Arc<AtomicBool>,
-    /// Whether Ctrl-C is to be caught during these.
+    /// Whether Ctrl-C is to be caught meanwhile.
     pub catch_interrupt: bool,
 }
 
@@ -165,6 +166,7 @@ fn dispatch(command: Command, host: &mut Host<'_>) -> Result<u8, CliError> {
         Command::Run(args) => run::run(&args, host),
         Command::Fuzz(args) => fuzz::fuzz(&args, host),
         Command::Replay(args) => replay::replay(&args, host),
+        Command::Shrink(args) => shrink::shrink(&args, host),
         Command::Trace(args) => trace::trace(&args, host),
         Command::Export(args) => export::export(&args, host),
         Command::Explain(args) => explain::explain(&args, host),

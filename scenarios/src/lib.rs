@@ -6,7 +6,8 @@
 //! - [`runner`]: runs a concrete scenario in simulation,
 //! - [`spec`] and [`oracle`]: the rules, and whether a run kept to them,
 //! - [`exhaust`]: every vote of a few children, and a certificate of it,
-//! - [`fuzz`]: many seeds on every core; [`cli`]: the command `quorate`.
+//! - [`fuzz`]: many seeds on every core; [`shrink`]: from a failure to the least that shows it,
+//! - [`cli`]: the command `quorate`.
 //!
 //! # Any array, not only ours
 //!
@@ -75,4 +76,5 @@ pub mod metamorphic;
 pub mod model;
 pub mod oracle;
 pub mod runner;
+pub mod shrink;
 pub mod spec;

@@ -244,6 +244,12 @@ impl Scenario {
         std::iter::once(self.steps.as_slice()).chain(more)
     }
 
+    /// The same, to be changed.
+    pub(crate) fn scripts_mut(&mut self) -> impl Iterator<Item = &mut Vec<Action>> {
+        let more = self.clients.iter_mut().map(|client| &mut client.steps);
+        std::iter::once(&mut self.steps).chain(more)
+    }
+
     /// How many disks there are.
     #[must_use]
     pub fn disks(&self) -> u32 {

@@ -4,6 +4,7 @@ use crate::queue::Queue;
 use madsim::{runtime::Runtime, time::TimeHandle};
 use std::{
     future::Future,
+    panic::{self, AssertUnwindSafe},
     pin::Pin,
     sync::{
         Arc,
@@ -58,7 +59,11 @@ impl Simulation {
         background: Task<'_>,
         budget: Budget,
     ) -> End {
-        self.0.block_on(async { drive(queue, clients, background, budget) })
+        let drive = AssertUnwindSafe(|| drive(queue, clients, background, budget));
+        // Of a panic that passes through it madsim says on standard error whose task it was, which is
+        // always the same one.
+        let ended = self.0.block_on(async { panic::catch_unwind(drive) });
+        ended.unwrap_or_else(|panicked| panic::resume_unwind(panicked))
     }
 }
 

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 mod exhaust;
 mod fuzz;
 mod jobs;
+mod shrink;
 mod verify;
 
 /// What a command answered.
@@ -350,6 +351,12 @@ fn bad_input_is_refused_with_place_and_remedy() {
         (&["trace", "read-corrupt", "--output", &nowhere], &["cannot write", "No such file"]),
         (&["trace", "read-corrupt", "--output", &inside_file], &["cannot write", "Not a direct"]),
         (&["trace", "read-corrupt", "--output", &place], &["cannot write", "is a directory"]),
+        (&["shrink", "read-corrupt", "-o", &nowhere], &["cannot write", "No such file"]),
+        (&["shrink", "read-corrupt", "--test", &place], &["cannot write", "is a directory"]),
+        (
+            &["shrink", "read-corrupt"],
+            &["cannot be shrunk: its run holds", "name a run that fails"],
+        ),
         (&["export", "read-corrupt", "-o", &nowhere], &["cannot write", "No such file"]),
         (&["export", "read-corrupt", "--scripted", "-o", &place], &["cannot write", "is a direct"]),
         (&["export", "random-any:1", "--seed", "2"], &["names its seed already", "leave out"]),

@@ -19,6 +19,7 @@ mod liveness;
 mod oracle;
 mod reports;
 mod schedule;
+mod shrink;
 mod sim;
 mod stories;
 mod swarm;

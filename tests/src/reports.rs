@@ -101,6 +101,7 @@ fn card_of(run: &Run) -> Card<'_> {
         commit: "6f59ab4",
         options: "[array]\nchildren = 3\nvote-threshold = 2\nread-pattern = \"quorum\"",
         replay: "quorate replay smoke:42",
+        shrink: None,
         excerpt: Excerpt::Shown,
     }
 }

@@ -90,6 +90,13 @@ pub(super) enum Command {
     /// sides.
     #[command(after_help = EXIT_CODES)]
     Replay(ReplayArgs),
+    /// Make a scenario as small as it gets out of a run that fails.
+    ///
+    /// Clients, requests, rules and children are taken out, sizes, faults and schedules made plainer, as
+    /// long as the same check fails first. What is left is saved as a file, once it has shown to fail in a
+    /// process of its own.
+    #[command(after_help = SHRINK_EXIT_CODES)]
+    Shrink(ShrinkArgs),
     /// Show what happens in a run, one lane per disk.
     Trace(TraceArgs),
     /// Write a run as a scenario file of its own.
@@ -220,6 +227,22 @@ pub(super) struct ReplayArgs {
     pub(super) watchdog: Duration,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct ShrinkArgs {
+    /// A seed as a failure shows it (profile:number), a saved file, or a name.
+    #[arg(value_name = "SEED|FILE")]
+    pub(super) run: String,
+    /// Where to save it; beside the file, or in quorate-failures, if nothing is said.
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Write it as a test in Rust as well, to be pasted where the tests are.
+    #[arg(long, value_name = "FILE")]
+    pub(super) test: Option<PathBuf>,
+    /// By the clock on the wall, how long one run may take.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = values::time)]
+    pub(super) watchdog: Duration,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum TraceFormat {
     /// For people: time downwards, one lane per disk.
@@ -276,6 +299,13 @@ pub(super) struct MergeArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) save_summary: Option<PathBuf>,
 }
+
+const SHRINK_EXIT_CODES: &str = "\
+Exit codes:
+    0  it is as small as it gets
+    1  the program itself is broken
+    2  the run does not fail, or the command line, a file or an output is of no use
+  130  interrupted: what was found by then is saved";
 
 const EXIT_CODES: &str = "\
 Exit codes:

@@ -1,7 +1,7 @@
 //! Why a command cannot be done, with a remedy.
 
 use super::exit;
-use crate::{fuzz::record::MergeError, load::LoadError};
+use crate::{fuzz::record::MergeError, load::LoadError, shrink::NotShrunk};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 use quorate_faults::check::PlanError;
 use quorate_reports::{Colour, recorded::RecordedError};
@@ -48,6 +48,18 @@ pub(super) enum CliError {
     #[error("the script of '{token}' is another run than '{token}' itself: the export is wrong")]
     #[diagnostic(help("leave out --scripted, and report this run; nothing was written"))]
     Script { token: String },
+    /// There is nothing to shrink.
+    #[error("'{token}' cannot be shrunk: {source}")]
+    #[diagnostic(help(
+        "name a run that fails: a seed or a file that `quorate fuzz` has shown, on the same commit"
+    ))]
+    NotShrunk { token: String, source: NotShrunk },
+    /// What was left does not fail elsewhere.
+    #[error("'{}' was saved, and is no failure to rely on: {why}", path.display())]
+    #[diagnostic(help(
+        "a run that depends on more than its file is a bug of its own: report this one"
+    ))]
+    Unverified { path: PathBuf, why: String },
     /// A file that is no text.
     #[error("cannot read the scenario file '{path}': it is not UTF-8 text")]
     #[diagnostic(help("save it in the encoding UTF-8, as TOML asks for"))]
@@ -110,7 +122,7 @@ impl CliError {
     /// The exit code.
     pub(super) fn code(&self) -> u8 {
         match self {
-            Self::Script { .. } => exit::INTERNAL,
+            Self::Script { .. } | Self::Unverified { .. } => exit::INTERNAL,
             _ => exit::USAGE,
         }
     }

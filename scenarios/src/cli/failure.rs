@@ -3,7 +3,7 @@
 use super::{COMMIT, Host, describe};
 use crate::{fuzz::Failed, load, model::Scenario};
 use quorate_reports::{
-    Colour, Run, Verdict,
+    Colour, Run, Verdict, Violation,
     card::{self, Card, Excerpt},
     reason,
 };
@@ -16,64 +16,93 @@ pub(super) fn card(
     replay: &str,
     colour: Colour,
 ) -> String {
-    card_with(Excerpt::Shown, run, scenario, program, replay, colour)
+    card_with(Excerpt::Shown, Size::Full, run, scenario, (program, replay), colour)
 }
 
 /// The failure card below the whole timeline.
 pub(super) fn card_below_timeline(
+    size: Size,
     run: &Run,
     scenario: &Scenario,
     host: &Host<'_>,
     replay: &str,
 ) -> String {
-    card_with(Excerpt::LeftOut, run, scenario, &host.program, replay, host.colour)
+    card_with(Excerpt::LeftOut, size, run, scenario, (&host.program, replay), host.colour)
+}
+
+/// Whether a failure can still be made smaller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Size {
+    /// It is as it was found.
+    Full,
+    /// It is as small as it gets.
+    Minimal,
 }
 
 fn card_with(
     excerpt: Excerpt,
+    size: Size,
     run: &Run,
     scenario: &Scenario,
-    program: &str,
-    replay: &str,
+    (program, replay): (&str, &str),
     colour: Colour,
 ) -> String {
     let options = describe::options(scenario);
+    let shrink = format!("{} shrink {}", quoted(program), quoted(replay));
+    let shrink = (size == Size::Full).then_some(shrink.as_str());
     let replay = command(run, program, replay);
-    let card = Card { run, commit: COMMIT, options: &options, replay: &replay, excerpt };
+    let card = Card { run, commit: COMMIT, options: &options, replay: &replay, shrink, excerpt };
     card::render(&card, colour)
 }
 
 /// The command that replays a run.
-fn command(run: &Run, program: &str, replay: &str) -> String {
+pub(super) fn command(run: &Run, program: &str, replay: &str) -> String {
     let verify = if run.verdict == Verdict::Nondeterministic { " --verify" } else { "" };
     format!("{} replay {}{verify}", quoted(program), quoted(replay))
 }
 
 /// `class-profile-seed.toml`, in characters that every file system takes.
 pub(super) fn file_name(failed: &Failed) -> String {
-    let (source, seed) = failed.token.rsplit_once(':').unwrap_or((&failed.token, "0"));
+    let token = &failed.token;
+    let token = if token.contains(':') { token.clone() } else { format!("{token}:0") };
+    stem(failed.class(), &token) + ".toml"
+}
+
+/// `class-profile-seed`, or without a seed if the token has none.
+pub(super) fn stem(class: &str, token: &str) -> String {
+    let (source, seed) = match token.rsplit_once(':') {
+        Some((source, seed)) => (source, format!("-{seed}")),
+        None => (token, String::new()),
+    };
     let name = source.rsplit(['/', '\\']).next().unwrap_or(source);
     let name = name.strip_suffix(".toml").unwrap_or(name);
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
-    let stem: String = format!("{}-{name}-{seed}", failed.class()).chars().map(plain).collect();
-    stem + ".toml"
+    format!("{class}-{name}{seed}").chars().map(plain).collect()
 }
 
 /// The concrete scenario under a header that says what it is.
 pub(super) fn file_text(failed: &Failed, path: &str) -> String {
     let Failed { token, scenario, run } = failed;
-    let mut text = String::from("# A failure that `quorate fuzz` has found.\n#\n");
-    for (word, value) in [
+    let rows = [
         ("class", failed.class()),
         ("run", token),
         ("commit", COMMIT),
         ("verdict", run.verdict.word()),
         ("digest", &run.trace.digest.to_string()),
         ("replay", &command(run, "quorate", path)),
-    ] {
+        ("shrink", &format!("quorate shrink {}", quoted(path))),
+    ];
+    let header = header("A failure that `quorate fuzz` has found.", &rows, &run.violations);
+    format!("{header}\n{}", load::write(scenario))
+}
+
+/// What stands above a scenario that fails: what it is, rows of a word and a value, what does not hold.
+pub(super) fn header(what: &str, rows: &[(&str, &str)], violations: &[Violation]) -> String {
+    let mut text = format!("# {what}\n#\n");
+    for (word, value) in rows {
         text += &format!("# {word:<8} {}\n", value.replace(char::is_control, " "));
     }
-    let mut violations: Vec<_> = run.violations.iter().collect();
+    let mut violations: Vec<_> = violations.iter().collect();
     violations.sort_by_key(|violation| violation.entry.unwrap_or(usize::MAX));
     for violation in violations.into_iter().take(VIOLATIONS_MAX) {
         text += "#\n";
@@ -82,11 +111,11 @@ pub(super) fn file_text(failed: &Failed, path: &str) -> String {
             text.push('\n');
         }
     }
-    format!("{text}\n{}", load::write(scenario))
+    text
 }
 
 /// As a shell takes it for one word.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:+=@%,".contains(c);
     match !word.is_empty() && word.chars().all(plain) {
         true => word.into(),

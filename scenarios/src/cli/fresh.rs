@@ -10,6 +10,7 @@ use std::{
     io::{self, BufReader, Seek},
     path::Path,
     process::{Command, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -52,6 +53,25 @@ pub(super) fn differs(
         violation.reason = format!("in the fuzz its digest was {digest}; {}", violation.reason);
     }
     Ok(Some(Failed { token, scenario, run: Run { media: Vec::new(), ..run } }))
+}
+
+/// Whether a run comes back in a process of its own, which is ended if it does not in this time.
+///
+/// # Errors
+/// There was no such process.
+pub(super) fn comes_back(executable: &Path, token: &str, patience: Duration) -> io::Result<bool> {
+    let mut command = Command::new(executable);
+    command.args(["trace", "--format", "jsonl", "--", token]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut process = command.spawn()?;
+    for _ in 0..patience.as_millis() {
+        if process.try_wait()?.is_some() {
+            return Ok(true);
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    process.kill()?;
+    process.wait().map(|_| false)
 }
 
 /// What a process has answered.

@@ -1,7 +1,11 @@
 //! `quorate replay`.
 
 use super::{
-    COMMIT, Host, ReplayArgs, describe, error::CliError, exit, failure, fresh, run, target,
+    COMMIT, Host, ReplayArgs, describe,
+    error::CliError,
+    exit,
+    failure::{self, Size},
+    fresh, run, target,
 };
 use crate::{
     fuzz::{attempt, repeat},
@@ -52,7 +56,7 @@ pub(super) fn replay(args: &ReplayArgs, host: &mut Host<'_>) -> Result<u8, CliEr
     if run.verdict != Verdict::Held {
         text += &timeline::render(&run, host.colour);
         text.push('\n');
-        text += &failure::card_below_timeline(&run, &scenario, host, &token);
+        text += &failure::card_below_timeline(Size::Full, &run, &scenario, host, &token);
         text.push('\n');
     } else {
         text += &describe::drawn(&scenario);

@@ -83,9 +83,22 @@ pub(super) fn against_others(
     run: Run,
     engine: Option<&dyn Engine>,
 ) -> Run {
-    let Some(law) = metamorphic::chosen(seed).filter(|_| run.verdict == Verdict::Held) else {
+    match metamorphic::chosen(seed) {
+        Some(law) => against(law, scenario, run, engine),
+        None => run,
+    }
+}
+
+/// The run with this law, by its number, if it breaks it.
+pub(crate) fn against(
+    law: usize,
+    scenario: &Scenario,
+    run: Run,
+    engine: Option<&dyn Engine>,
+) -> Run {
+    if run.verdict != Verdict::Held {
         return run;
-    };
+    }
     match guard::catch(|| metamorphic::broken(scenario, engine, law)) {
         Ok(None) => run,
         Ok(Some(violation)) => {
@@ -96,7 +109,7 @@ pub(super) fn against_others(
 }
 
 /// The run that did not come back.
-pub(super) fn stuck(scenario: &Scenario, token: &str, watchdog: Duration) -> Run {
+pub(crate) fn stuck(scenario: &Scenario, token: &str, watchdog: Duration) -> Run {
     let reason = format!(
         "the run did not come back within {watchdog:?} by the clock on the wall: something in it \
          polls or loops without end"
@@ -104,7 +117,13 @@ pub(super) fn stuck(scenario: &Scenario, token: &str, watchdog: Duration) -> Run
     without_trace(scenario, token, Verdict::Timeout, reason)
 }
 
-fn without_trace(scenario: &Scenario, token: &str, verdict: Verdict, reason: String) -> Run {
+/// A run of which nothing is known but this.
+pub(crate) fn without_trace(
+    scenario: &Scenario,
+    token: &str,
+    verdict: Verdict,
+    reason: String,
+) -> Run {
     let violation = Violation { check: verdict.word(), request: None, entry: None, reason };
     Run {
         name: scenario.name.clone(),
@@ -119,7 +138,7 @@ fn without_trace(scenario: &Scenario, token: &str, verdict: Verdict, reason: Str
     }
 }
 
-pub(super) fn spawn<T: Send + 'static>(
+pub(crate) fn spawn<T: Send + 'static>(
     name: String,
     act: impl FnOnce() -> T + Send + 'static,
 ) -> std::io::Result<thread::JoinHandle<T>> {

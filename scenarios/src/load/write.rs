@@ -71,14 +71,23 @@ fn is_headed(path: &str, key: &str, value: &Value) -> bool {
 fn shown(key: &str, value: &Value) -> String {
     match (key, value) {
         ("fill" | "holds", Value::Integer(byte)) => format!("{byte:#04x}"),
-        (_, Value::String(digits)) if SIZES.contains(&key) && is_number(digits) => digits.clone(),
-        _ => value.to_string(),
+        _ => without_quotes(key, value).to_string(),
     }
 }
 
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+/// Sizes without a unit as plain numbers.
+fn without_quotes(key: &str, value: &Value) -> Value {
+    match value {
+        Value::String(digits) if SIZES.contains(&key) => {
+            digits.parse().map_or_else(|_| value.clone(), Value::Integer)
+        }
+        Value::Table(table) => {
+            let plain = |(key, value): (&String, &Value)| (key.clone(), without_quotes(key, value));
+            Value::Table(table.iter().map(plain).collect())
+        }
+        _ => value.clone(),
+    }
 }
 
-/// Keys whose values are sizes: without a unit they are plain numbers.
-const SIZES: [&str; 4] = ["bytes", "offset", "length", "unit"];
+/// Keys whose values are sizes.
+const SIZES: [&str; 7] = ["bytes", "offset", "length", "unit", "max-transfer", "bytes-max", "span"];

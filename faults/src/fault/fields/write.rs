@@ -57,9 +57,7 @@ impl From<&Fault> for Fields {
                 Target::By(by) => Self { by: Some(*by), heal: *heal, ..of },
                 Target::To(to) => Self { to: Some(*to), heal: *heal, ..of },
             },
-            Fault::Replay(Earlier::Back(lag)) => {
-                Self { lag: (*lag != 1).then_some(*lag), ..of }
-            }
+            Fault::Replay(Earlier::Back(lag)) => Self { lag: (*lag != 1).then_some(*lag), ..of },
             Fault::Replay(Earlier::Write(write)) => Self { write: Some(*write), ..of },
             Fault::Short { bytes } | Fault::Length { bytes } | Fault::Extent { bytes } => {
                 Self { bytes: Some(Size(*bytes)), ..of }
@@ -67,9 +65,7 @@ impl From<&Fault> for Fields {
             Fault::Stale { versions, heal } => {
                 Self { versions: (*versions != 1).then_some(*versions), heal: *heal, ..of }
             }
-            Fault::Zero { fill, heal } => {
-                Self { fill: unless_default(*fill), heal: *heal, ..of }
-            }
+            Fault::Zero { fill, heal } => Self { fill: unless_default(*fill), heal: *heal, ..of },
             Fault::Flush { dirty, errno, keep } => Self {
                 dirty: Some(*dirty),
                 errno: errno.map(Text),
