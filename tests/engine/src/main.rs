@@ -7,6 +7,7 @@ mod bed;
 mod errno;
 mod file;
 mod graph;
+mod laws;
 mod memory;
 mod options;
 mod quorum;
