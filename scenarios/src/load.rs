@@ -379,6 +379,9 @@ fn check_step<'a>(
         | Action::Freeze { children, .. } => children.iter().copied().try_for_each(disk),
         Action::Latency { child, time } => disk(*child).and_then(|()| latency(*time)),
         Action::Add { child, .. } => disk(*child),
+        Action::Corrupt { bytes: 0, .. } => {
+            Err("a step that corrupts no byte does nothing: count `bytes` from 1".into())
+        }
         Action::Corrupt { child, offset, bytes, .. } => {
             disk(*child)?;
             inside(scenario, *child, *offset, *bytes)

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 mod properties;
 mod refused;
+mod spellings;
 
 #[test]
 fn endless_nesting_is_refused_and_not_followed() {

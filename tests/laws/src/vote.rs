@@ -16,7 +16,7 @@ use quorate_scenarios::spec::{self, Ballot};
 pub fn replies(from: &mut Unstructured<'_>) -> Drawn<(Vec<Result<Bytes>>, usize)> {
     let children = from.int_in_range(1..=16)?;
     let threshold = from.int_in_range(1..=children)?;
-    let length = from.choose(&[512, 1, 0, 4096, 511, 65_536])?;
+    let length = from.choose(&[512, 1, 0, 511, 700, 16, 64, 4096])?;
     let mut replies = Vec::new();
     for _ in 0..children {
         replies.push(match from.int_in_range(0..=7)? {
