@@ -155,6 +155,7 @@ impl Quorum {
         if self.array.options.blkverify() {
             return Err(ChangeError::Blkverify);
         }
+        self.array.takes_children()?;
         let name = NodeName::from("");
         let node = node_name.clone();
         let child = Child { name, node_name, device };

@@ -23,3 +23,4 @@ mod shrink;
 mod sim;
 mod stories;
 mod swarm;
+mod texts;

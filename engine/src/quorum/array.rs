@@ -117,9 +117,7 @@ impl Array {
         membership: &mut Arc<Membership>,
         mut member: Member,
     ) -> std::result::Result<NodeName, ChangeError> {
-        if self.closed.load(Ordering::SeqCst) {
-            return Err(ChangeError::Closed(self.options.node_name().clone()));
-        }
+        self.takes_children()?;
         // A node without a name cannot be told from others.
         let node = &member.child.node_name;
         let is_same = |other: &Arc<Member>| other.child.node_name == *node;
@@ -131,6 +129,14 @@ impl Array {
         let members = membership.members.iter().cloned().chain([Arc::new(member)]).collect();
         *membership = Arc::new(Membership::new(members, membership.next_index + 1));
         Ok(name)
+    }
+
+    /// Whether children may still join.
+    pub(super) fn takes_children(&self) -> std::result::Result<(), ChangeError> {
+        match self.closed.load(Ordering::SeqCst) {
+            true => Err(ChangeError::Closed(self.options.node_name().clone())),
+            false => Ok(()),
+        }
     }
 
     pub(super) async fn wait<'a>(&self, claim: Claim<'a>) -> Result<Claim<'a>> {

@@ -292,7 +292,7 @@ impl<'a> Walk<'a> {
         let calls = self.case.calls.round(round);
         let fifo = self.case.scenario.array.read_pattern == ReadPattern::Fifo;
         let voted = match calls[0].call.kind {
-            OpKind::Read => !fifo,
+            OpKind::Read => !fifo && !self.is_around(round),
             OpKind::Write | OpKind::WriteZeroes => true,
             _ => false,
         };
@@ -301,6 +301,17 @@ impl<'a> Walk<'a> {
             && self.plain
             && calls.len() == members.len()
             && calls.iter().zip(members).all(|(call, member)| call.call.child == *member)
+    }
+
+    /// Whether a fan-out reads bytes that nobody asked for: around a write all of them are such, and
+    /// around a read the vote does not look at them.
+    fn is_around(&self, round: usize) -> bool {
+        let first = self.case.calls.rounds[round].start;
+        let range = self.case.calls.all[first].range();
+        self.ledger.owners[first].is_some_and(|owner| match self.asked(owner).op {
+            GuestOp::Read { offset, bytes } => range.start < *offset || offset + bytes < range.end,
+            _ => true,
+        })
     }
 
     fn join(&mut self, at: usize, child: u32) {

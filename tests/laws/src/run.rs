@@ -38,7 +38,8 @@ pub fn held_by(scenario: &Scenario, engine: Option<&dyn Engine>) -> Held {
         return Held::Refused;
     }
     let run = attempt::run(scenario, "drawn", engine, &mut Scratch::default(), None);
-    let may_stall = scenario.scripts().flatten().any(|action| matches!(action, Action::Hold(_)));
+    let holds_back = |action: &Action| matches!(action, Action::Hold(_) | Action::Order(_));
+    let may_stall = scenario.scripts().flatten().any(holds_back);
     match run.verdict {
         Verdict::Held => Held::Yes,
         Verdict::Stalled if may_stall => Held::Stalled,

@@ -203,7 +203,7 @@ impl Walk<'_> {
         let outside = Some(Outside { at, suspects, children });
         if !self.case.scenario.array.inner.is_empty() {
             let all: Vec<u32> = failed.iter().chain(wrong).chain(unflushed).copied().collect();
-            return outside.filter(|_| !self.nested_is_inside(&all));
+            return outside.filter(|_| standing.raced || !self.nested_is_inside(asked, &all));
         }
         let read = matches!(asked.op, GuestOp::Read { .. });
         let fifo = self.case.scenario.array.read_pattern == ReadPattern::Fifo;
@@ -218,14 +218,22 @@ impl Walk<'_> {
 
     /// How many children there were when a request's turn came: who leaves later counts as failed.
     fn electorate(&self, asked: &Asked<'_>) -> usize {
+        self.members(asked).len()
+    }
+
+    fn members(&self, asked: &Asked<'_>) -> &[u32] {
         let turn = asked.entries.first().copied().unwrap_or(asked.invoked);
-        self.case.members_at(turn).len()
+        self.case.members_at(turn)
     }
 
     /// Whether an array of arrays tolerates these suspects.
-    fn nested_is_inside(&self, suspects: &[u32]) -> bool {
+    fn nested_is_inside(&self, asked: &Asked<'_>, suspects: &[u32]) -> bool {
         let array = &self.case.scenario.array;
-        let mut bad: Vec<String> = suspects.iter().map(|disk| format!("c{disk}")).collect();
+        let name = |disk: &u32| format!("c{disk}");
+        let mut bad: Vec<String> = suspects.iter().map(name).collect();
+        let mut children: Vec<String> = self.members(asked).iter().map(name).collect();
+        let inner = array.inner.iter().map(|inner| inner.name.clone());
+        children.extend(inner.filter(|inner| self.case.scenario.child_names().contains(inner)));
         let counts = |bad: &[String], children: &[String], threshold: usize| {
             let wrong = children.iter().filter(|name| bad.contains(name)).count();
             read_is_inside(children.len(), threshold, 0, wrong)
@@ -235,7 +243,7 @@ impl Walk<'_> {
                 bad.push(inner.name.clone());
             }
         }
-        counts(&bad, &self.case.scenario.child_names(), array.vote_threshold)
+        counts(&bad, &children, array.vote_threshold)
     }
 
     /// A request is answered: whether it had to be, and whether it is right.
