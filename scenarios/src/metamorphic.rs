@@ -4,6 +4,8 @@
 //! What timing could decide is taken out first: [`in_turn`] makes of a scenario one client that asks one
 //! thing after the other.
 
+mod unchanged;
+
 use crate::{
     export,
     model::{Action, Children, Expected, Request, Scenario},
@@ -99,6 +101,9 @@ const LAWS: &[Law] = &[
     ("threshold", 20, "what enough children agree on, fewer would have", threshold),
     ("splitting", 20, "a part of what can be read can be read, and is the same", splitting),
     ("permutation", 20, "the order of the children decides no data of a majority", permutation),
+    ("masking", 20, "it matters who answers the same, and not what", unchanged::masking),
+    ("one-more", 20, "one more sound child changes nothing that succeeds", unchanged::one_more),
+    ("order", 20, "the order of answers decides only that of events", unchanged::order),
 ];
 
 fn idle_rule() -> Rule {

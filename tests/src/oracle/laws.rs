@@ -5,7 +5,7 @@ use super::{Bug, naive::Naive, profiles};
 use quorate_scenarios::{
     expand::expand,
     load, metamorphic,
-    model::Scenario,
+    model::{Order, Scenario},
     runner::{Engine, Opening, Parts},
 };
 use std::{
@@ -17,7 +17,7 @@ use std::{
 const PLAIN: &str = r#"
 version = 1
 name = "plain"
-array = { children = 3, vote-threshold = 2 }
+array = { children = 3, vote-threshold = 3 }
 step = [{ do = "write", bytes = 512 }, { do = "read", bytes = 512 }]
 "#;
 
@@ -44,12 +44,15 @@ fn breakers() -> Vec<(&'static str, Made)> {
         ("neutrality", but(|scenario, _| scenario.rules.iter().any(|rule| rule.name == "never"))),
         ("observation", but(|scenario, _| scenario.budget.is_some())),
         ("scripting", but(|scenario, _| !scenario.child.is_empty())),
-        ("threshold", but(|scenario, _| scenario.array.vote_threshold < 2)),
+        ("threshold", but(|scenario, _| scenario.array.vote_threshold < 3)),
         (
             "splitting",
             Box::new(|scenario, parts| Naive(Bug::FailsShortReads).open(scenario, parts)),
         ),
         ("permutation", but(|_, parts| parts.children[0].0.as_str() != "c0")),
+        ("masking", but(|scenario, _| scenario.disk.fill.is_some())),
+        ("one-more", but(|_, parts| parts.children.len() > 3)),
+        ("order", but(|scenario, _| scenario.schedule.order == Order::Uniform)),
     ]
 }
 
