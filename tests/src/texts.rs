@@ -7,7 +7,9 @@ use proptest::{
     prelude::{Strategy, any, prop, prop_assert_eq, prop_oneof},
     proptest,
     sample::{Index, select},
-    test_runner::{Config, RngSeed, TestError, TestRunner},
+    test_runner::{
+        Config, FailurePersistence, FileFailurePersistence, RngSeed, TestError, TestRunner,
+    },
 };
 use quorate_faults::rule::Rule;
 use quorate_laws::{
@@ -56,7 +58,7 @@ proptest! {
 #[test]
 fn any_drawn_scenario_survives_its_text_and_holds() {
     let refused = Cell::new(0_u32);
-    let runs = tried(400, |scenario| {
+    let runs = tried(400, Some(Box::new(FileFailurePersistence::default())), |scenario| {
         if let Held::Refused = run::held(scenario) {
             refused.set(refused.get() + 1);
         } else {
@@ -72,7 +74,7 @@ fn any_drawn_scenario_survives_its_text_and_holds() {
 /// The laws of text and runs notice what is wrong.
 #[test]
 fn what_does_not_survive_or_hold_is_noticed() {
-    let forgotten = tried(100, |scenario| {
+    let forgotten = tried(100, None, |scenario| {
         let mut scenario = scenario.clone();
         // Files do not have it.
         scenario.rules.iter_mut().for_each(|rule| rule.when.operations = vec![1]);
@@ -82,7 +84,7 @@ fn what_does_not_survive_or_hold_is_noticed() {
     });
     assert!(matches!(forgotten, Err(TestError::Fail(..))), "nobody misses what is not written");
     for bug in [Bug::TiesGoToTheFirst, Bug::KeepsSilent, Bug::HidesTheFailure] {
-        let wrong = tried(400, |scenario| {
+        let wrong = tried(400, None, |scenario| {
             let _: Held = run::held_by(scenario, Some(&Naive(bug)));
         });
         assert!(matches!(wrong, Err(TestError::Fail(..))), "nobody notices {bug:?}");
@@ -93,11 +95,16 @@ fn what_does_not_survive_or_hold_is_noticed() {
 }
 
 /// Puts scenarios out of raw bytes to a law.
-fn tried(cases: u32, law: impl Fn(&Scenario)) -> Result<(), TestError<Vec<u8>>> {
+fn tried(
+    cases: u32,
+    failure_persistence: Option<Box<dyn FailurePersistence>>,
+    law: impl Fn(&Scenario),
+) -> Result<(), TestError<Vec<u8>>> {
     let config = Config {
         cases,
         rng_seed: RngSeed::Fixed(20_140_221),
         source_file: Some(file!()),
+        failure_persistence,
         ..Config::default()
     };
     TestRunner::new(config).run(&bytes(400), |bytes| {

@@ -21,7 +21,11 @@ pub(super) fn masking(scenario: &Scenario, run: Runs<'_>) -> Option<String> {
     if plain.budget.is_some() || bytes > FILLED_BYTES_MAX {
         return None;
     }
+    for (number, fill) in (1..=u8::MAX).cycle().zip(fills(&mut plain)) {
+        *fill = number;
+    }
     let mut masked = plain.clone();
+    fills(&mut masked).for_each(|fill| *fill ^= MASK);
     masked.disk.fill = Some(masked.disk.fill.unwrap_or(0));
     let disks = masked.child.values_mut().chain([&mut masked.disk]);
     disks.filter_map(|disk| disk.fill.as_mut()).for_each(|fill| *fill ^= MASK);
@@ -30,26 +34,33 @@ pub(super) fn masking(scenario: &Scenario, run: Runs<'_>) -> Option<String> {
             *fill ^= MASK;
         }
     }
-    for step in &mut masked.steps {
-        if let Action::Request { request: Request::Write { payload, .. }, .. } = step
-            && let Payload::Fill(fill) = payload
-        {
-            *fill ^= MASK;
-        }
-    }
     let (plain, masked) = (run.of(&plain)?, run.of(&masked)?);
     if !events(&plain).eq(events(&masked)) {
         return Some("With other bytes other events are told.".into());
     }
     let same = outcomes(&plain).zip(outcomes(&masked)).all(|pair| match pair {
-        // What no step gives, but the number of a write, stays as it is.
         (Outcome::Data(Ok(one)), Outcome::Data(Ok(other))) => {
-            one.len() == other.len()
-                && one.iter().zip(other).all(|(one, other)| [0, MASK].contains(&(one ^ other)))
+            one.iter().map(|byte| byte ^ MASK).eq(other.iter().copied())
         }
         (one, other) => one == other,
     });
     (!same).then(|| "With other bytes a request comes out otherwise.".into())
+}
+
+/// What each write writes, the same byte all over.
+fn fills(scenario: &mut Scenario) -> impl Iterator<Item = &mut u8> {
+    scenario.steps.iter_mut().filter_map(|step| match step {
+        Action::Request { request: Request::Write { payload, .. }, .. } => {
+            if *payload == Payload::Stamp {
+                *payload = Payload::Fill(0);
+            }
+            match payload {
+                Payload::Fill(fill) => Some(fill),
+                Payload::Stamp => None,
+            }
+        }
+        _ => None,
+    })
 }
 
 /// What enough children agree on, one more sound child does not change: it can only agree, or be alone.
