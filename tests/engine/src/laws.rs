@@ -87,6 +87,7 @@ fn tried(
         source_file: Some(file!()),
         test_name: Some(name),
         failure_persistence: if persists { Some(Box::new(file)) } else { None },
+        max_shrink_iters: if persists { u32::MAX } else { 0 },
         ..Config::default()
     });
     let drawn = cases(ops).prop_flat_map(|case| {

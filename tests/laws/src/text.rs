@@ -61,6 +61,9 @@ pub fn explained(text: &str, error: &LoadError) {
 /// # Panics
 /// If the array did not.
 pub fn runs(scenario: &Scenario) {
+    if scenario.random.as_ref().is_some_and(|random| random.requests > ACTIONS_MAX) {
+        return;
+    }
     let mut scenario = expand(scenario, scenario.seed);
     if scenario.expect.open.is_some() || !is_small(&scenario) {
         return;
@@ -93,12 +96,14 @@ fn is_small(scenario: &Scenario) -> bool {
     let actions = || scenario.scripts().flatten();
     scenario.disks() <= 16
         && members <= 16
-        && actions().count() <= 200
+        && actions().count() <= ACTIONS_MAX as usize
         && actions().map(bytes).fold(0, u64::saturating_add) <= BYTES_MAX
         && scenario.request_bytes_max() <= BYTES_MAX
         && (0..scenario.disks()).all(|number| fragment(number) >= 512)
         && (0..scenario.disks()).map(filled).fold(0, u64::saturating_add) <= BYTES_MAX
 }
 
+/// How many steps a small run has at most.
+const ACTIONS_MAX: u32 = 50;
 /// What a small run reads, writes or fills at most.
 const BYTES_MAX: u64 = 1 << 20;
