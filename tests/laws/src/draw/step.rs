@@ -53,7 +53,8 @@ fn ask(request: Request, background: Option<String>) -> Action {
 
 fn request(from: &mut Unstructured<'_>) -> Result<Request> {
     let offset = bytes(from, SPAN_BYTES)?;
-    let length = bytes(from, SPAN_BYTES)?;
+    // Not of nothing: what such a request waits for, and whose its operations are, the oracle cannot tell.
+    let length = bytes(from, SPAN_BYTES)?.max(1);
     let flags = |from: &mut Unstructured<'_>, zeroes: bool| {
         let fua = rarely(from, 4)?;
         let (may_unmap, no_fallback) = (zeroes && from.arbitrary()?, zeroes && rarely(from, 4)?);
@@ -92,7 +93,7 @@ fn upset(from: &mut Unstructured<'_>, disks: u32) -> Result<Action> {
     };
     Ok(match from.int_in_range(0..=15)? {
         0..=3 => {
-            let (offset, bytes) = (bytes(from, SPAN_BYTES)?, bytes(from, SPAN_BYTES)?);
+            let (offset, bytes) = (bytes(from, SPAN_BYTES)?, bytes(from, SPAN_BYTES)?.max(1));
             Action::Corrupt { child: index(from)?, offset, bytes, fill: from.arbitrary()? }
         }
         4 => Action::Hold(selection(from)?),
