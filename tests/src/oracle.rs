@@ -1,7 +1,7 @@
 //! Each check of the oracle is passed by what is right, and fails what is wrong.
 
 mod laws;
-mod naive;
+pub(crate) mod naive;
 
 use naive::Naive;
 use quorate_reports::{Answer, Colour, Verdict, What, card, timeline};
@@ -21,7 +21,7 @@ use std::{
 
 /// What is wrong with an array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Bug {
+pub(crate) enum Bug {
     None,
     AcknowledgesAnything,
     AlwaysFails,
