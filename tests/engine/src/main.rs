@@ -5,6 +5,7 @@
 
 mod bed;
 mod errno;
+mod errors;
 mod file;
 mod graph;
 mod laws;

@@ -68,16 +68,40 @@ fn a_child_that_does_not_fit_the_options_is_refused() {
     let verifier = Bed::with("AA", 2, Limits::NONE, |options| options.blkverify(true));
     assert_eq!(add(&verifier, 'A'), Err(ChangeError::Blkverify));
 
-    let repairing = Bed::with("AA", 2, Limits::NONE, |options| options.rewrite_corrupted(true));
-    let read_only = Limits { read_only: true, ..Limits::NONE };
-    let child = repairing.stage.child('A', read_only);
-    let added = now(repairing.array.add_child("new".into(), child));
-    assert_eq!(added, Err(ChangeError::ReadOnly));
-
     let bed = Bed::new("AA", 2);
     bed.stage.fail("c2 length", Errno::EPERM);
     assert_eq!(add(&bed, 'A'), Err(ChangeError::Unreadable(Errno::EPERM)));
     assert_eq!(names(&bed), ["children.0", "children.1"]);
+}
+
+#[test]
+fn a_read_only_child_joins_where_nothing_is_repaired() {
+    for (rewrite, read_only) in [(true, true), (true, false), (false, true)] {
+        let bed = Bed::with("AA", 2, Limits::NONE, |options| options.rewrite_corrupted(rewrite));
+        let child = bed.stage.child('A', Limits { read_only, ..Limits::NONE });
+        let added = now(bed.array.add_child("new".into(), child));
+        let refused = rewrite && read_only;
+        let expected = if refused { Err(ChangeError::ReadOnly) } else { Ok("children.2".into()) };
+        assert_eq!(added, expected, "rewrites: {rewrite}, read-only: {read_only}");
+    }
+}
+
+#[test]
+fn a_node_is_a_child_once_but_one_without_a_name_is_no_node() {
+    let bed = Bed::new("AA", 2);
+    let join =
+        |node: &str| now(bed.array.add_child(node.into(), bed.stage.child('A', Limits::NONE)));
+    assert_eq!(join("c1"), Err(ChangeError::HasParent("c1".into())));
+    assert_eq!(join("c2"), Ok("children.2".into()));
+    assert_eq!(join("c2"), Err(ChangeError::HasParent("c2".into())));
+    assert_eq!(join(""), Ok("children.3".into()));
+    assert_eq!(join(""), Ok("children.4".into()));
+}
+
+#[test]
+fn a_child_is_shown_with_both_its_names() {
+    let bed = Bed::new("AA", 2);
+    assert_eq!(format!("{:?}", bed.array.children()), "[children.0 (c0), children.1 (c1)]");
 }
 
 #[test]

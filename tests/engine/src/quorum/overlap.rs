@@ -120,6 +120,45 @@ fn writes_that_share_a_childs_sector_take_turns_even_where_chance_rules() {
     }
 }
 
+/// Whatever is not whole blocks of a child, at its start or its end, makes that child read first.
+#[test]
+fn parts_of_a_childs_sectors_are_never_left_to_chance() {
+    let sectors = Limits { request_alignment: 512, ..Limits::NONE };
+    for (offset, bytes, in_turns) in [
+        (512, 512, false),
+        (0, 1024, false),
+        (0, 256, true),
+        (512, 256, true),
+        (256, 256, true),
+        (256, 512, true),
+        (100, 411, true),
+    ] {
+        let bed = Bed::with("AA", 2, sectors, |options| options.overlap(Overlap::Qemu));
+        bed.stage.hold("c0");
+        let write = |letter| bed.array.pwrite(offset, full(letter, bytes), Flags::NONE);
+        let _first = Task::start(write('B'));
+        bed.stage.take();
+        let _second = Task::start(write('C'));
+        assert_eq!(bed.stage.take().is_empty(), in_turns, "{offset}+{bytes}");
+    }
+}
+
+#[test]
+fn requests_in_two_blocks_of_a_child_do_not_wait_for_each_other() {
+    let sectors = Limits { request_alignment: 512, ..Limits::NONE };
+    let bed = Bed::with("AA", 2, sectors, |options| options);
+    bed.stage.hold("c1 write 512");
+    let mut held = Task::start(bed.array.pwrite(512, full('B', 512), Flags::NONE));
+    assert_eq!(bed.write(0, full('C', 512), Flags::NONE), Ok(()));
+    assert_eq!(bed.write(1024, full('D', 1), Flags::NONE), Ok(()));
+    assert_eq!(bed.read(2047, 1), Ok("A".into()));
+    let mut neighbour = Task::start(bed.array.pwrite(511, full('E', 1), Flags::NONE));
+    assert_eq!(neighbour.done(), Some(Ok(())));
+    let mut same = Task::start(bed.array.pread(1023, 1));
+    assert!(same.waits());
+    assert!(held.waits());
+}
+
 #[test]
 fn a_request_that_waits_for_its_turn_can_be_dropped() {
     let bed = Bed::new("AA", 2);
