@@ -5,6 +5,7 @@ use super::super::{
     stage::{Stage, full},
     task::{Task, now},
 };
+use futures_lite::future::poll_once;
 use quorate_engine::{
     BlockDevice, Flags, Limits,
     quorum::options::{Overlap, QuorumBuilder},
@@ -236,4 +237,21 @@ fn a_child_with_larger_blocks_helps_a_request_that_was_given_up() {
     assert!(add.waits());
     bed.stage.release("c0");
     assert_eq!(add.done(), Some(Ok("children.2".into())));
+}
+
+/// It was polled by one task and is waited for by another.
+#[test]
+fn a_request_that_moved_wakes_the_task_it_moved_to() {
+    let bed = Bed::new("AAA", 2);
+    bed.stage.hold("c1");
+    let mut first = bed.array.pwrite(0, full('B', 512), Flags::NONE);
+    let mut second = bed.array.pwrite(0, full('C', 512), Flags::NONE);
+    assert_eq!(now(poll_once(&mut first)), None);
+    assert_eq!(now(poll_once(&mut second)), None);
+    let (mut first, mut second) = (Task::start(first), Task::start(second));
+    assert!(first.waits());
+    assert!(second.waits());
+    bed.array.remove_child("children.1").unwrap();
+    assert_eq!(first.done(), Some(Ok(())), "it has lost its child");
+    assert_eq!(second.done(), Some(Ok(())), "its turn has come");
 }

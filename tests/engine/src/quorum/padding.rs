@@ -46,24 +46,38 @@ fn a_write_reads_its_sectors_and_writes_them_back() {
 /// What lies between the first and the last sector is overwritten whole.
 #[test]
 fn a_long_write_reads_its_first_and_last_sector_only() {
-    let table: [(u64, usize, &[&str]); 6] = [
-        (600, 1900, &["c1 read 512+512", "c1 read 2048+512"]),
-        (1024, 1100, &["c1 read 2048+512"]),
-        (600, 1448, &["c1 read 512+512"]),
-        (600, 500, &["c1 read 512+1024"]),
-        (512, 100, &["c1 read 512+512"]),
-        (512, 512, &[]),
+    let table: [(u64, usize, &[&str], &str); 8] = [
+        (600, 1900, &["c1 read 512+512", "c1 read 2048+512"], "512+2048 ABA"),
+        (1024, 1100, &["c1 read 2048+512"], "1024+1536 BA"),
+        (1024, 700, &["c1 read 1536+512"], "1024+1024 BA"),
+        (600, 1448, &["c1 read 512+512"], "512+1536 AB"),
+        (600, 936, &["c1 read 512+512"], "512+1024 AB"),
+        (600, 500, &["c1 read 512+1024"], "512+1024 ABA"),
+        (512, 100, &["c1 read 512+512"], "512+512 BA"),
+        (512, 512, &[], "512+512 B"),
     ];
-    for (offset, bytes, reads) in table {
+    for (offset, bytes, reads, write) in table {
         let stage = Stage::default();
         let sectors = Limits { request_alignment: 512, ..Limits::NONE };
         let children = vec![stage.child('A', Limits::NONE), stage.child('A', sectors)];
         let bed = Bed::over(stage, 2, children, |options| options);
         assert_eq!(bed.write(offset, full('B', bytes), Flags::NONE), Ok(()));
-        let lines = bed.stage.take().into_iter().filter(|line| line.contains("read"));
-        assert_eq!(lines.collect::<Vec<_>>(), reads, "{offset}+{bytes}");
+        let lines = bed.stage.take().into_iter().filter(|line| line.starts_with("c1"));
+        let write = format!("c1 write {write}");
+        let expected: Vec<_> = reads.iter().copied().chain([write.as_str()]).collect();
+        assert_eq!(lines.collect::<Vec<_>>(), expected, "{offset}+{bytes}");
         assert_eq!(bed.stage.image(1), bed.stage.image(0), "{offset}+{bytes}");
     }
+}
+
+#[test]
+fn the_last_sector_is_read_and_written_like_any_other() {
+    let bed = bed(['A'; 3]);
+    assert_eq!(bed.write(8000, full('B', 192), Flags::NONE), Ok(()));
+    bed.told(&[]);
+    assert_eq!(bed.read(7999, 193), Ok("AB".into()));
+    bed.told(&[]);
+    assert_eq!(bed.stage.image(1), bed.stage.image(0));
 }
 
 /// QEMU writes back whatever the buffer of the failed read holds.

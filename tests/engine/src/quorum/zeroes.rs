@@ -129,10 +129,12 @@ fn forced_zeroes_are_durable_to_their_edges() {
         if refused {
             bed.stage.fail("c0 zero", Errno::ENOTSUP);
         }
-        assert_eq!(bed.zero(500, 1100, Flags::FUA), Ok(()));
-        let lines = bed.stage.take();
-        assert_eq!(lines.last().map(String::as_str), Some("c0 flush"), "{lines:?}");
-        assert_eq!(lines.iter().filter(|line| *line == "c0 flush").count(), 1, "{lines:?}");
+        for (offset, bytes) in [(500, 1100), (500, 524), (512, 600), (600, 100)] {
+            assert_eq!(bed.zero(offset, bytes, Flags::FUA), Ok(()));
+            let lines = bed.stage.take();
+            assert_eq!(lines.last().map(String::as_str), Some("c0 flush"), "{lines:?}");
+            assert_eq!(lines.iter().filter(|line| *line == "c0 flush").count(), 1, "{lines:?}");
+        }
     }
     let limits = Limits { write_fua: true, ..limits };
     let able = Bed::with("A", 1, limits, |options| options);
@@ -144,6 +146,16 @@ fn forced_zeroes_are_durable_to_their_edges() {
         "c0 read 1536+512",
         "c0 write 1536+512 .A fua",
     ]);
+}
+
+/// The child forced the second piece itself, but not the first, which it got as data.
+#[test]
+fn forced_zeroes_are_durable_where_a_child_took_to_them_late() {
+    let limits = Limits { zeroes: Some(ALL), max_transfer: Some(1024), ..Limits::NONE };
+    let bed = Bed::with("A", 1, limits, |options| options);
+    bed.stage.fail("c0 zero 0", Errno::ENOTSUP);
+    assert_eq!(bed.zero(0, 2048, Flags::FUA), Ok(()));
+    bed.saw(&["c0 zero 0+2048 fua", "c0 write 0+1024 .", "c0 zero 1024+1024 fua", "c0 flush"]);
 }
 
 #[test]
