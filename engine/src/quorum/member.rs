@@ -74,10 +74,10 @@ impl Member {
             let padded = self.padded(offset, bytes as u64);
             let (start, end) = (padded.start.min(self.bytes), padded.end.min(self.bytes));
             let mut data = self.read_all(start..end).await?;
-            // Bytes between the child's end and the array's read as zeroes.
-            data.resize(index(padded.end - padded.start), 0);
             let from = index(offset - padded.start);
-            Ok(data.freeze().slice(from..from + bytes))
+            // Bytes between the child's end and the array's read as zeroes.
+            data.resize(from + bytes, 0);
+            Ok(data.freeze().slice(from..))
         })
     }
 

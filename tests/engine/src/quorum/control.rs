@@ -71,6 +71,7 @@ fn status_is_zero_for_the_shortest_run_if_all_say_so_and_else_the_longest_data()
         ([(Data, 1024), (Data, 512), (Zero, 2048)], Data, 1024),
         ([(Data, 512), (Data, 1024), (Data, 700)], Data, 1024),
         ([(Zero, 9000), (Zero, 9000), (Zero, 9000)], Zero, 4096),
+        ([(Zero, 9000), (Data, 9000), (Zero, 9000)], Data, 4096),
     ] {
         let bed = Bed::new("AAA", 2);
         for (child, (kind, bytes)) in ["c0", "c1", "c2"].into_iter().zip(answers) {
@@ -113,6 +114,8 @@ fn status_behind_a_childs_end_is_zero_and_padded_answers_are_cut() {
     let zero = |bytes| Ok(Extent { bytes, kind: ExtentKind::Zero });
     assert_eq!(now(bed.array.block_status(100, 200)), zero(200));
     bed.saw(&["c0 status 100+200", "c1 status 0+512"]);
+    assert_eq!(now(bed.array.block_status(100, 600)), zero(412));
+    bed.saw(&["c0 status 100+600", "c1 status 0+1024"]);
     assert_eq!(now(bed.array.block_status(1010, 14)), zero(14));
     bed.saw(&["c1 status 512+512"]);
 }
