@@ -155,6 +155,17 @@ fn what_was_opened_for_nothing_is_closed() {
     assert!(graph.nodes().is_empty());
 }
 
+/// Its events carry that name.
+#[test]
+fn an_array_that_nobody_named_knows_the_name_it_was_given() {
+    let graph = Graph::new(Arc::new(Disks::default()), Arc::new(()));
+    graph.add("c0", Disk::zeroed(65536)).expect("the name is free");
+    let inner = json!({"driver": "quorum", "children": ["c0"], "vote-threshold": 1});
+    open(&graph, json!({"node-name": "q", "children": [inner], "vote-threshold": 1}));
+    let inner = graph.quorum("#block001").expect("the table named it");
+    assert_eq!(inner.options().node_name().as_str(), "#block001");
+}
+
 #[test]
 fn an_array_closes_its_own_children_only() {
     let opener = Arc::new(Disks::default());

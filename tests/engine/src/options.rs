@@ -160,6 +160,18 @@ fn builder_says_what_json_says() {
 }
 
 #[test]
+fn children_are_shown_as_what_they_are() {
+    let options = QuorumOptions::builder("q", 2)
+        .child("a", Disk::zeroed(512))
+        .node("b")
+        .definition(json!({"driver": "x"}).as_object().expect("an object").clone())
+        .build()
+        .expect("nothing is wrong with it");
+    let shown = format!("{:?}", options.children());
+    assert_eq!(shown, r#"[Device(a), Node(b), Inline({"driver": String("x")})]"#);
+}
+
+#[test]
 fn arrays_that_cannot_be_safe_are_warned_of() {
     let tie = |threshold, children| vec![Warning::Tie { threshold, children }];
     for (changes, warnings) in [
