@@ -65,6 +65,55 @@ fn a_vote_for_enotsup_runs_once_more_as_a_write_and_is_told_twice() {
     bed.told(&[told, told].concat());
 }
 
+/// The child refuses to write an edge by itself. What the array writes instead it takes, and what is
+/// then left it zeroes.
+#[test]
+fn zeroes_go_on_behind_what_ran_again_as_a_write() {
+    let limits = Limits {
+        request_alignment: 512,
+        max_transfer: Some(1024),
+        zeroes: Some(ALL),
+        ..Limits::NONE
+    };
+    let bed = Bed::with("A", 1, limits, |options| options);
+    bed.stage.fail("c0 write 1024+512", Errno::ENOTSUP);
+    assert_eq!(bed.zero(1500, 2000, Flags::FUA), Ok(()));
+    bed.saw(&[
+        "c0 read 1024+512",
+        "c0 write 1024+512 A.",
+        "! c0 write ENOTSUP 2+5",
+        "! q failure 2+5",
+        "c0 read 1024+512",
+        "c0 read 2048+512",
+        "c0 write 1024+1024 A.",
+        "c0 write 2048+512 .A",
+        "c0 read 2048+512",
+        "c0 write 2048+512 .",
+        "c0 zero 2560+512 fua",
+        "c0 read 3072+512",
+        "c0 write 3072+512 .A",
+        "c0 flush",
+        "c0 flush",
+    ]);
+    assert_eq!(bed.stage.holds(0), "A.A");
+}
+
+#[test]
+fn zeroes_without_fallback_are_not_run_again() {
+    let bed = bed([Some(ALL); 3]);
+    bed.stage.fail("c0 zero", Errno::ENOTSUP);
+    bed.stage.fail("c1 zero", Errno::ENOTSUP);
+    assert_eq!(bed.zero(0, 512, NO_FALLBACK), Err(Errno::ENOTSUP));
+    bed.saw(&[
+        "c0 zero 0+512 no-fallback",
+        "! c0 write ENOTSUP 0+1",
+        "c1 zero 0+512 no-fallback",
+        "! c1 write ENOTSUP 0+1",
+        "c2 zero 0+512 no-fallback",
+        "! q failure 0+1",
+    ]);
+}
+
 #[test]
 fn a_failed_zeroing_is_told_as_a_write() {
     let bed = bed([Some(ALL); 3]);
