@@ -24,8 +24,26 @@ fn endless_nesting_is_refused_and_not_followed() {
     assert_eq!(refused(QuorumOptions::from_dotted(&deep)), text);
     let inside = |inner| json!({"driver": "quorum", "vote-threshold": 1, "children": [inner]});
     let levels = |n: usize| (0..n).fold(json!("a"), |inner, _| inside(inner));
-    assert_eq!(refused(QuorumOptions::from_json(&levels(40))), text);
+    assert_eq!(refused(QuorumOptions::from_json(&levels(34))), text);
     assert!(QuorumOptions::from_json(&levels(33)).is_ok());
+}
+
+#[test]
+fn dotted_text_nests_as_deep_as_json() {
+    let text = "Definitions are nested more than 32 levels deep";
+    let objects = |n| {
+        let path = "a.".repeat(n);
+        format!("driver=quorum,vote-threshold=1,children.0.driver=d,children.0.{path}b=1")
+    };
+    assert!(QuorumOptions::from_dotted(&objects(31)).is_ok());
+    assert_eq!(refused(QuorumOptions::from_dotted(&objects(32))), text);
+    let arrays = |n| {
+        let array = |path: String| format!("{path}driver=quorum,{path}vote-threshold=1");
+        let all: Vec<_> = (0..n).map(|level| array("children.0.".repeat(level))).collect();
+        format!("{},{}=a", all.join(","), ["children.0"].repeat(n).join("."))
+    };
+    assert!(QuorumOptions::from_dotted(&arrays(33)).is_ok());
+    assert_eq!(refused(QuorumOptions::from_dotted(&arrays(34))), text);
 }
 
 #[test]
@@ -90,6 +108,18 @@ fn generic_options_that_change_nothing_are_taken() {
         json!({"node-name": "a_b-c.d"}),
     ] {
         assert!(QuorumOptions::from_json(&changed(&changes)).is_ok(), "{changes}");
+    }
+}
+
+#[test]
+fn dotted_discards_have_two_names_each() {
+    let three = "driver=quorum,vote-threshold=2,children.0=a,children.1=b,children.2=c";
+    for (discard, unmaps) in [("off", false), ("ignore", false), ("on", true), ("unmap", true)] {
+        let options = format!("{three},discard={discard}");
+        assert!(QuorumOptions::from_dotted(&options).is_ok(), "{options}");
+        let text = refused(QuorumOptions::from_dotted(&format!("{options},detect-zeroes=unmap")));
+        let not_here = "detect-zeroes is not supported on a quorum";
+        assert_eq!(text.starts_with(not_here), unmaps, "{options}: {text}");
     }
 }
 
