@@ -37,13 +37,30 @@ fn dotted_text_nests_as_deep_as_json() {
     };
     assert!(QuorumOptions::from_dotted(&objects(31)).is_ok());
     assert_eq!(refused(QuorumOptions::from_dotted(&objects(32))), text);
-    let arrays = |n| {
-        let array = |path: String| format!("{path}driver=quorum,{path}vote-threshold=1");
-        let all: Vec<_> = (0..n).map(|level| array("children.0.".repeat(level))).collect();
-        format!("{},{}=a", all.join(","), ["children.0"].repeat(n).join("."))
+    let arrays = |n: usize, innermost_threshold| {
+        let array = |level: usize| {
+            let path = "children.0.".repeat(level);
+            let threshold = if level + 1 == n { innermost_threshold } else { 1 };
+            format!("{path}driver=quorum,{path}vote-threshold={threshold},")
+        };
+        let all: String = (0..n).map(array).collect();
+        format!("{all}{}=a", ["children.0"; 40][..n].join("."))
     };
-    assert!(QuorumOptions::from_dotted(&arrays(33)).is_ok());
-    assert_eq!(refused(QuorumOptions::from_dotted(&arrays(34))), text);
+    assert!(QuorumOptions::from_dotted(&arrays(33, 1)).is_ok());
+    assert_eq!(refused(QuorumOptions::from_dotted(&arrays(34, 1))), text);
+    assert_eq!(refused(QuorumOptions::from_dotted(&arrays(35, 0))), text, "it is not followed");
+}
+
+#[test]
+fn definitions_given_to_a_builder_nest_as_deep_as_json() {
+    let array = |n: usize| {
+        let inside = |inner| json!({"driver": "quorum", "vote-threshold": 1, "children": [inner]});
+        let node = (0..n).fold(json!("a"), |inner, _| inside(inner));
+        let definition = node.as_object().expect("an array is an object").clone();
+        QuorumOptions::builder("q", 1).definition(definition).build()
+    };
+    assert!(array(32).is_ok());
+    assert_eq!(refused(array(33)), "Definitions are nested more than 32 levels deep");
 }
 
 #[test]
