@@ -236,6 +236,22 @@ fn arrays_that_cannot_be_safe_are_warned_of() {
     }
 }
 
+#[test]
+fn a_warning_says_what_may_happen() {
+    let tie = Warning::Tie { threshold: 2, children: 4 }.to_string();
+    assert_eq!(
+        tie,
+        "vote-threshold 2 of 4 children is not a majority: two versions can both reach it, so a \
+         stale or corrupt minority can win a vote"
+    );
+    let fifo = Warning::FifoWrites.to_string();
+    assert_eq!(
+        fifo,
+        "read-pattern fifo with writes: a read returns what the first child that answers holds, \
+         whatever the others hold, even where a write to that child failed"
+    );
+}
+
 /// An array of three, with these members changed.
 fn changed(changes: &Value) -> Value {
     let mut object = array();
