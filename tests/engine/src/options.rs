@@ -230,6 +230,7 @@ fn arrays_that_cannot_be_safe_are_warned_of() {
         (json!({"read-pattern": "fifo"}), vec![Warning::FifoWrites]),
         (json!({"read-pattern": "fifo", "vote-threshold": 1}), vec![Warning::FifoWrites]),
         (json!({"read-pattern": "fifo", "read-only": true}), vec![]),
+        (json!({"read-pattern": "fifo", "children": ["a"], "vote-threshold": 1}), vec![]),
     ] {
         let options = QuorumOptions::from_json(&changed(&changes)).expect("they are allowed");
         assert_eq!(options.warnings(), warnings, "{changes}");
