@@ -99,6 +99,18 @@ fn zeroes_go_on_behind_what_ran_again_as_a_write() {
 }
 
 #[test]
+fn zeroes_that_run_again_as_a_write_cover_what_was_asked_and_no_more() {
+    let limits = Limits { request_alignment: 512, zeroes: Some(ALL), ..Limits::NONE };
+    let bed = Bed::with("A", 1, limits, |options| options);
+    bed.stage.fail("c0 write 1024+512", Errno::ENOTSUP);
+    assert_eq!(bed.zero(1500, 1100, Flags::NONE), Ok(()));
+    let lines = bed.stage.take();
+    assert_eq!(lines.last().map(String::as_str), Some("c0 write 1024+2048 A.A"));
+    let image = bed.stage.image(0);
+    assert_eq!((image[1499], image[1500], image[2599], image[2600]), (b'A', 0, 0, b'A'));
+}
+
+#[test]
 fn zeroes_without_fallback_are_not_run_again() {
     let bed = bed([Some(ALL); 3]);
     bed.stage.fail("c0 zero", Errno::ENOTSUP);
