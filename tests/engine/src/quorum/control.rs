@@ -116,6 +116,8 @@ fn status_behind_a_childs_end_is_zero_and_padded_answers_are_cut() {
     bed.saw(&["c0 status 100+200", "c1 status 0+512"]);
     assert_eq!(now(bed.array.block_status(100, 600)), zero(412));
     bed.saw(&["c0 status 100+600", "c1 status 0+1024"]);
+    assert_eq!(now(bed.array.block_status(990, 30)), zero(30));
+    bed.saw(&["c0 status 990+10", "c1 status 512+512"]);
     assert_eq!(now(bed.array.block_status(1010, 14)), zero(14));
     bed.saw(&["c1 status 512+512"]);
 }
@@ -139,6 +141,39 @@ fn closing_waits_for_requests_flushes_and_closes() {
     assert_eq!(close.done(), Some(Ok(())));
     bed.saw(&["c0 close", "c1 close", "c2 close"]);
     assert_eq!(late.done(), Some(Err(Errno::ENOMEDIUM)));
+}
+
+#[test]
+fn closing_waits_for_flushes_and_queries() {
+    let bed = Bed::new("AA", 2);
+    bed.stage.hold("c0");
+    let mut flush = Task::start(bed.array.flush());
+    let mut length = Task::start(bed.array.length());
+    bed.stage.unhold();
+    bed.stage.take();
+    let mut close = Task::start(bed.array.close());
+    bed.stage.release("c0 flush");
+    assert_eq!(flush.done(), Some(Ok(())));
+    assert!(close.waits(), "the query may still ask a child");
+    bed.saw(&["c1 flush"]);
+    bed.stage.release("c0 length");
+    assert_eq!(length.done(), Some(Ok(8192)));
+    assert_eq!(close.done(), Some(Ok(())));
+    bed.saw(&["c1 length", "c0 flush", "c1 flush", "c0 close", "c1 close"]);
+}
+
+#[test]
+fn closing_waits_for_a_request_for_nothing() {
+    for offset in [0, 512] {
+        let bed = Bed::new("AA", 2);
+        bed.stage.hold("c0 read");
+        let mut read = Task::start(bed.array.pread(offset, 0));
+        let mut close = Task::start(bed.array.close());
+        assert!(close.waits());
+        bed.stage.release("c0 read");
+        assert_eq!(read.done(), Some(Ok(full('A', 0))));
+        assert_eq!(close.done(), Some(Ok(())));
+    }
 }
 
 #[test]

@@ -7,8 +7,12 @@ use super::super::{
 };
 use futures_lite::future::poll_once;
 use quorate_engine::{
-    BlockDevice, Flags, Limits,
+    BlockDevice, Flags, Limits, Quorum,
     quorum::options::{Overlap, QuorumBuilder},
+};
+use std::{
+    sync::Arc,
+    task::{Context, Wake, Waker},
 };
 
 fn left_to_chance(letters: &str, threshold: usize) -> Bed {
@@ -254,4 +258,34 @@ fn a_request_that_moved_wakes_the_task_it_moved_to() {
     bed.array.remove_child("children.1").unwrap();
     assert_eq!(first.done(), Some(Ok(())), "it has lost its child");
     assert_eq!(second.done(), Some(Ok(())), "its turn has come");
+}
+
+/// Uses an array when it is dropped.
+struct Nosy(Arc<Quorum>);
+
+impl Wake for Nosy {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Nosy {
+    fn drop(&mut self) {
+        let _ = self.0.remove_child("children.2");
+    }
+}
+
+#[test]
+fn a_waker_that_is_replaced_may_use_the_array() {
+    for in_turn in [true, false] {
+        let bed = Bed::new("AAA", 2);
+        bed.stage.hold("c1");
+        let mut first = bed.array.pwrite(0, full('B', 512), Flags::NONE);
+        let mut second = bed.array.pwrite(0, full('C', 512), Flags::NONE);
+        assert_eq!(now(poll_once(&mut first)), None);
+        let moved = if in_turn { &mut first } else { &mut second };
+        let nosy = Waker::from(Arc::new(Nosy(bed.array.clone())));
+        assert!(moved.as_mut().poll(&mut Context::from_waker(&nosy)).is_pending());
+        drop(nosy);
+        assert_eq!(now(poll_once(moved)), None);
+        assert_eq!(bed.array.children().len(), 2, "the first waker is gone");
+    }
 }

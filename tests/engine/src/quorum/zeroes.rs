@@ -209,6 +209,25 @@ fn forced_zeroes_are_durable_to_their_edges() {
     ]);
 }
 
+#[test]
+fn zeroes_inside_one_sector_leave_the_rest_of_it() {
+    let limits = Limits { request_alignment: 512, ..Limits::NONE };
+    let bed = Bed::with("A", 1, limits, |options| options);
+    assert_eq!(bed.zero(600, 100, Flags::NONE), Ok(()));
+    bed.saw(&["c0 read 512+512", "c0 write 512+512 A.A"]);
+    let image = bed.stage.image(0);
+    assert_eq!((image[599], image[600], image[699], image[700]), (b'A', 0, 0, b'A'));
+}
+
+#[test]
+fn forced_zeroes_fail_where_their_edges_cannot_be_made_durable() {
+    let limits = Limits { request_alignment: 512, zeroes: Some(ALL), ..Limits::NONE };
+    let bed = Bed::with("A", 1, limits, |options| options);
+    bed.stage.fail("c0 flush", Errno::ENOSPC);
+    assert_eq!(bed.zero(500, 1100, Flags::FUA), Err(Errno::ENOSPC));
+    bed.told(&["! c0 write ENOSPC 0+4", "! q failure 0+4"]);
+}
+
 /// The child forced the second piece itself, but not the first, which it got as data.
 #[test]
 fn forced_zeroes_are_durable_where_a_child_took_to_them_late() {
