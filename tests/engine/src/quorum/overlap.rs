@@ -281,11 +281,15 @@ fn a_waker_that_is_replaced_may_use_the_array() {
         let mut first = bed.array.pwrite(0, full('B', 512), Flags::NONE);
         let mut second = bed.array.pwrite(0, full('C', 512), Flags::NONE);
         assert_eq!(now(poll_once(&mut first)), None);
+        // The child lets go of the waker too.
+        let stage = bed.stage.clone();
+        bed.stage.meanwhile("c1", move || stage.release("c1"));
         let moved = if in_turn { &mut first } else { &mut second };
         let nosy = Waker::from(Arc::new(Nosy(bed.array.clone())));
         assert!(moved.as_mut().poll(&mut Context::from_waker(&nosy)).is_pending());
         drop(nosy);
-        assert_eq!(now(poll_once(moved)), None);
-        assert_eq!(bed.array.children().len(), 2, "the first waker is gone");
+        assert_eq!(bed.array.children().len(), 3, "the array has the last of this waker");
+        assert_eq!(now(poll_once(moved)), in_turn.then_some(Ok(())));
+        assert_eq!(bed.array.children().len(), 2, "it has replaced it");
     }
 }
