@@ -112,6 +112,20 @@ fn a_closed_array_takes_no_child() {
     assert_eq!(refused.errno(), Errno::ENOMEDIUM);
     assert_eq!(refused.to_string(), "Node 'q' is closed");
     assert_eq!(names(&bed).len(), 2);
+    bed.saw(&["c0 flush", "c1 flush", "c0 close", "c1 close"]);
+}
+
+#[test]
+fn an_array_that_was_closed_in_the_meantime_takes_no_child() {
+    let bed = Bed::new("AA", 2);
+    bed.stage.hold("c2 length");
+    let child = bed.stage.child('A', Limits::NONE);
+    let mut add = Task::start(bed.array.add_child("c2".into(), child));
+    assert!(add.waits());
+    assert_eq!(now(bed.array.close()), Ok(()));
+    bed.stage.release("c2 length");
+    assert_eq!(add.done(), Some(Err(ChangeError::Closed("q".into()))));
+    assert_eq!(names(&bed).len(), 2);
 }
 
 #[test]
