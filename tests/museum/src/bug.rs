@@ -1,0 +1,116 @@
+//! The list of bugs: `museum.toml`.
+
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use thiserror::Error;
+
+/// A bug of the past, or one of its kind.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Entry")]
+pub struct Bug {
+    /// `Q…` as in the history of QEMU's driver, `X…` of the same list without a number there, `M…` of
+    /// the museum's own.
+    pub id: String,
+    /// What it is called; also the name of its patch.
+    pub name: String,
+    /// The commit that mended it in QEMU, and its year.
+    pub mended: Option<(String, u16)>,
+    /// What went wrong.
+    pub story: String,
+    /// Where it shows.
+    pub shows: Shows,
+    /// Whether it is one of the few that are tried on every change.
+    pub quick: bool,
+}
+
+/// Where a bug shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shows {
+    /// In a fuzz of all profiles, as one of these classes of failure.
+    Seeds(Vec<String>),
+    /// In this test, named as `cargo test` names it.
+    Test(String),
+    /// Nowhere: this engine cannot have it. Says why.
+    Impossible(String),
+}
+
+/// A bug as the file has it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    id: String,
+    name: String,
+    commit: Option<String>,
+    year: Option<u16>,
+    story: String,
+    seeds: Option<Vec<String>>,
+    test: Option<String>,
+    impossible: Option<String>,
+    #[serde(default)]
+    quick: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List {
+    bug: Vec<Bug>,
+}
+
+/// Why the list is of no use.
+#[derive(Debug, Error)]
+pub enum ListError {
+    /// It is no TOML of this form.
+    #[error("{0}")]
+    Toml(#[from] toml::de::Error),
+    /// Two bugs share an id or a name.
+    #[error("'{0}' is there twice: give each bug an id and a name of its own")]
+    Twice(String),
+}
+
+impl TryFrom<Entry> for Bug {
+    type Error = String;
+
+    fn try_from(entry: Entry) -> Result<Self, String> {
+        let Entry { id, name, commit, year, story, seeds, test, impossible, quick } = entry;
+        let shows = match (seeds, test, impossible) {
+            (Some(classes), None, None) if !classes.is_empty() => Shows::Seeds(classes),
+            (None, Some(test), None) => Shows::Test(test),
+            (None, None, Some(why)) => Shows::Impossible(why),
+            _ => {
+                return Err(format!(
+                    "{id} needs exactly one of: seeds = [\"the checks that find it\"], test = \"the \
+                     test that finds it\", impossible = \"why this engine cannot have it\""
+                ));
+            }
+        };
+        let mended = match (commit, year) {
+            (Some(commit), Some(year)) => Some((commit, year)),
+            (None, None) => None,
+            _ => return Err(format!("{id} needs both commit and year, or neither")),
+        };
+        Ok(Self { id, name, mended, story, shows, quick })
+    }
+}
+
+impl Bug {
+    /// Whether there is a patch that brings it back.
+    #[must_use]
+    pub fn is_expressed(&self) -> bool {
+        !matches!(self.shows, Shows::Impossible(_))
+    }
+}
+
+/// Reads the list.
+///
+/// # Errors
+/// It is malformed, or names something twice.
+pub fn parse(text: &str) -> Result<Vec<Bug>, ListError> {
+    let List { bug: bugs } = toml::from_str(text)?;
+    let mut seen = BTreeSet::new();
+    for word in bugs.iter().flat_map(|bug| [&bug.id, &bug.name]) {
+        if !seen.insert(word) {
+            return Err(ListError::Twice(word.clone()));
+        }
+    }
+    Ok(bugs)
+}

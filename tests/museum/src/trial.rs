@@ -1,0 +1,289 @@
+//! Bringing a bug back, and looking who notices.
+
+use crate::{
+    bug::{Bug, Shows},
+    patch,
+    process::{self, ProcessError},
+    workspace::{self, Scratch, Workspace, WorkspaceError},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::atomic::AtomicBool,
+    time::Duration,
+};
+use tempfile::TempDir;
+
+/// How to look.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Plan {
+    /// From how many seeds on to fuzz, far from each other.
+    pub starts: u64,
+    /// After how many seeds to give up.
+    pub seeds: u64,
+    /// With how many threads.
+    pub jobs: u16,
+}
+
+/// What came of a bug.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What caught it: classes of failures, or the test.
+    pub caught_by: Vec<String>,
+    /// For each start, how many seeds that took; `None` where it was not caught.
+    pub seeds: Vec<Option<u64>>,
+    /// How long the build took.
+    pub build_seconds: f64,
+    /// What is wrong: it was not caught, or not as it should be, or could not even be tried.
+    pub trouble: Option<String>,
+}
+
+impl Row {
+    /// The mean of the seeds to detect, over the starts that did.
+    #[must_use]
+    pub fn mean(&self) -> Option<f64> {
+        let found: Vec<f64> = self.seeds.iter().flatten().map(|&seeds| seeds as f64).collect();
+        (!found.is_empty()).then(|| found.iter().sum::<f64>() / found.len() as f64)
+    }
+}
+
+/// A failure that a fuzz found.
+struct Found {
+    seeds: u64,
+    class: String,
+}
+
+/// What a fuzz says, as far as it matters here.
+#[derive(Deserialize)]
+struct Record {
+    summary: Summary,
+}
+
+#[derive(Deserialize)]
+struct Summary {
+    failures: Vec<Failure>,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    class: String,
+    token: String,
+}
+
+/// The museum at work.
+pub struct Museum<'a> {
+    /// The sources.
+    pub workspace: &'a Workspace,
+    /// The copy that is patched.
+    pub scratch: &'a Scratch,
+    /// How to look for bugs.
+    pub plan: Plan,
+    /// Set by whoever wants the work to end.
+    pub stop: &'a AtomicBool,
+}
+
+/// Why a bug was not tried to the end.
+#[derive(Debug, thiserror::Error)]
+pub enum TrialError {
+    /// The copy of the sources is of no use.
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    /// A program is.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+}
+
+impl Museum<'_> {
+    /// Tries the sources as they are: nothing may be found where no bug was planted.
+    ///
+    /// Answers what is wrong with them.
+    ///
+    /// # Errors
+    /// They could not be tried.
+    pub fn baseline(&self, bugs: &[Bug]) -> Result<Option<String>, TrialError> {
+        if bugs.iter().any(|bug| matches!(bug.shows, Shows::Seeds(_))) {
+            let (quorate, _) = self.build(&QUORATE)?;
+            for start in self.starts() {
+                if let Some(Found { class, seeds }) = self.fuzz(&quorate, start)? {
+                    return Ok(Some(format!(
+                        "seed {} of the engine as it is does not hold ({class}): mend that first",
+                        start + seeds - 1,
+                    )));
+                }
+            }
+        }
+        let tests = bugs.iter().filter_map(|bug| match &bug.shows {
+            Shows::Test(test) => Some(test.as_str()),
+            Shows::Seeds(_) | Shows::Impossible(_) => None,
+        });
+        let tests: BTreeSet<&str> = tests.collect();
+        if tests.is_empty() {
+            return Ok(None);
+        }
+        let (program, _) = self.build(&TESTS)?;
+        Ok(match self.test(&program, &tests)? {
+            Tested::Passed => None,
+            Tested::Failed => Some(
+                "a named test fails without any bug: see `cargo test`, and mend that first".into(),
+            ),
+            Tested::NotRun(said) => Some(format!("not every named test is there:\n{said}")),
+        })
+    }
+
+    /// Brings one bug back, looks, and takes it out again.
+    ///
+    /// # Errors
+    /// The work was interrupted, or the copy of the sources is of no use.
+    pub fn try_bug(&self, bug: &Bug) -> Result<Row, TrialError> {
+        let mut row = Row {
+            id: bug.id.clone(),
+            name: bug.name.clone(),
+            caught_by: Vec::new(),
+            seeds: Vec::new(),
+            build_seconds: 0.0,
+            trouble: None,
+        };
+        let path = self.workspace.patch(bug);
+        let patch = workspace::read(&path)?;
+        match patch::apply(&patch, &self.workspace.root) {
+            Err(error) => row.trouble = Some(format!("{}: {error}", path.display())),
+            Ok(files) => {
+                self.scratch.change(&files)?;
+                let tried = match &bug.shows {
+                    Shows::Seeds(classes) => self.by_seeds(classes, &mut row),
+                    Shows::Test(test) => self.by_test(test, &mut row),
+                    Shows::Impossible(_) => Ok(()),
+                };
+                self.scratch.restore()?;
+                match tried {
+                    Ok(()) => {}
+                    Err(interrupted @ TrialError::Process(ProcessError::Interrupted)) => {
+                        return Err(interrupted);
+                    }
+                    Err(error) => row.trouble = Some(error.to_string()),
+                }
+            }
+        }
+        Ok(row)
+    }
+
+    fn by_seeds(&self, classes: &[String], row: &mut Row) -> Result<(), TrialError> {
+        let (quorate, took) = self.build(&QUORATE)?;
+        row.build_seconds = took.as_secs_f64();
+        let mut seen = BTreeSet::new();
+        for start in self.starts() {
+            let found = self.fuzz(&quorate, start)?;
+            row.seeds.push(found.as_ref().map(|found| found.seeds));
+            seen.extend(found.map(|found| found.class));
+        }
+        let missed = row.seeds.iter().filter(|found| found.is_none()).count();
+        let other: Vec<&String> = seen.iter().filter(|class| !classes.contains(class)).collect();
+        if missed > 0 {
+            row.trouble = Some(format!(
+                "{missed} of {} starts did not find it in {} seeds: the harness is too weak for it; \
+                 strengthen a profile or a check, or name a test that shows it",
+                row.seeds.len(),
+                self.plan.seeds,
+            ));
+        } else if !other.is_empty() {
+            row.trouble = Some(format!(
+                "it was found as {other:?}, and museum.toml says {classes:?}: if that is right, too, \
+                 add it there"
+            ));
+        }
+        row.caught_by = seen.into_iter().collect();
+        Ok(())
+    }
+
+    fn by_test(&self, test: &str, row: &mut Row) -> Result<(), TrialError> {
+        let (program, took) = self.build(&TESTS)?;
+        row.build_seconds = took.as_secs_f64();
+        match self.test(&program, &BTreeSet::from([test]))? {
+            Tested::Failed => row.caught_by = vec![test.into()],
+            Tested::Passed => {
+                row.trouble =
+                    Some(format!("{test} passes with the bug: make it look, or name another"));
+            }
+            Tested::NotRun(said) => row.trouble = Some(format!("{test} did not run:\n{said}")),
+        }
+        Ok(())
+    }
+
+    fn starts(&self) -> impl Iterator<Item = u64> {
+        (0..self.plan.starts).map(|start| start * APART)
+    }
+
+    fn build(&self, what: &[&str]) -> Result<(PathBuf, Duration), ProcessError> {
+        process::build(&self.scratch.tree, &self.scratch.target, what, self.stop)
+    }
+
+    /// The first failure from a seed on, if there is one.
+    fn fuzz(&self, quorate: &Path, start: u64) -> Result<Option<Found>, ProcessError> {
+        let mut command = Command::new(quorate);
+        let program = process::name(&command);
+        let unclear = |what: String| ProcessError::Unclear { program: program.clone(), what };
+        let folder = TempDir::new().map_err(|error| unclear(error.to_string()))?;
+        command.current_dir(&folder).args(["fuzz", "--format", "json", "--max-failures", "1"]);
+        command.args(["--verify-fresh", "0", "--watchdog", WATCHDOG]);
+        command.arg("--seeds").arg(format!("{start}..{}", start + self.plan.seeds));
+        command.arg("--jobs").arg(self.plan.jobs.to_string());
+        let done = process::run(&mut command, FUZZ_LIMIT, self.stop)?;
+        if !matches!(done.status.code(), Some(0 | 100)) {
+            return Err(process::failed(process::name(&command), &done));
+        }
+        let record: Record =
+            serde_json::from_str(&done.out).map_err(|error| unclear(error.to_string()))?;
+        let mut first = None;
+        for Failure { class, token } in record.summary.failures {
+            let seed = token.rsplit_once(':').and_then(|(_, seed)| seed.parse::<u64>().ok());
+            let seed = seed.ok_or_else(|| unclear(format!("the seed of {token}")))?;
+            let seeds = seed - start + 1;
+            if first.as_ref().is_none_or(|found: &Found| seeds < found.seeds) {
+                first = Some(Found { seeds, class });
+            }
+        }
+        Ok(first)
+    }
+
+    fn test(&self, program: &Path, tests: &BTreeSet<&str>) -> Result<Tested, ProcessError> {
+        let mut command = Command::new(program);
+        // As cargo runs it.
+        let package = self.scratch.tree.join("tests");
+        command.current_dir(&package).env("CARGO_MANIFEST_DIR", &package);
+        command.arg("--exact").args(tests).args(["--test-threads", "1"]);
+        let done = process::run(&mut command, TEST_LIMIT, self.stop)?;
+        let ran = done.out.lines().filter(|line| line.starts_with("test ")).filter(|line| {
+            let name = line["test ".len()..].split(" ... ").next();
+            name.is_some_and(|name| tests.contains(name.trim_end_matches(" - should panic")))
+        });
+        let said = || format!("{}\n{}", done.out.trim(), done.err.trim());
+        Ok(match done.status.code() {
+            Some(0) if ran.count() == tests.len() => Tested::Passed,
+            Some(101) if done.out.contains("test result: FAILED") => Tested::Failed,
+            _ => Tested::NotRun(said()),
+        })
+    }
+}
+
+/// What came of tests.
+enum Tested {
+    Passed,
+    Failed,
+    /// At least one was not there, or the program ended early.
+    NotRun(String),
+}
+
+const QUORATE: [&str; 3] = ["build", "--package", "quorate-scenarios"];
+const TESTS: [&str; 6] = ["test", "--no-run", "--package", "quorate-tests", "--test", "it"];
+/// So far from one start to the next.
+const APART: u64 = 1_000_000;
+const WATCHDOG: &str = "10s";
+/// Twenty thousand seeds take less than a minute; nothing that is found takes longer.
+const FUZZ_LIMIT: Duration = Duration::from_secs(1200);
+const TEST_LIMIT: Duration = Duration::from_secs(300);
