@@ -16,6 +16,7 @@ mod export;
 mod faults;
 mod format;
 mod liveness;
+mod museum;
 mod oracle;
 mod reports;
 mod schedule;

@@ -6,13 +6,14 @@
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
 use quorate_engine::{
-    BlockDevice, Errno, Extent, ExtentKind, Flags, IoFuture, Limits, Prealloc,
+    BlockDevice, Errno, Event, Extent, ExtentKind, Flags, IoFuture, Limits, Memory, OpType,
+    Prealloc, Sectors,
     graph::{Graph, Opener},
     quorum::{error::OpenError, options::QuorumOptions},
 };
 use serde_json::{Map, Value, json};
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -223,6 +224,60 @@ fn first_non_filters_are_the_leaves() {
     ] {
         assert_eq!(graph.is_first_non_filter(node, candidate), is, "{candidate} below {node}");
     }
+}
+
+#[test]
+fn an_array_below_another_name_is_voted_on() {
+    let (graph, _) = disagreeing();
+    let array = graph.device("q").expect("it is open");
+    assert_eq!(ready(array.pread(0, 1)), Ok(b"A".as_slice().into()), "two of three say so");
+}
+
+#[test]
+fn a_child_without_a_name_is_reported_by_the_one_it_was_given() {
+    let (graph, events) = disagreeing();
+    let array = graph.device("q").expect("it is open");
+    ready(array.pread(0, 1)).expect("two of three agree");
+    let told = events.lock().expect("nothing panics with it").clone();
+    let (op, sectors) = (OpType::Read, Sectors { first: 0, count: 1 });
+    assert_eq!(
+        told,
+        [Event::ReportBad { op, node_name: "#block001".into(), error: None, sectors }]
+    );
+}
+
+#[test]
+fn an_addition_that_fails_leaves_nothing_behind() {
+    let graph = started();
+    graph.add("short", Disk::zeroed(512)).expect("the name is free");
+    let before = graph.children("q");
+    for _ in 0..2 {
+        let refused = "The node short is 512 bytes long, the children of the quorum 65536";
+        assert_eq!(change(&graph, "q", None, Some("short")), refused);
+        assert_eq!(graph.children("q"), before);
+        assert!(graph.parents("short").is_empty(), "the node is free");
+    }
+    assert_eq!(change(&graph, "q", None, Some("c3")), "");
+    let newest = graph.children("q").pop().expect("it has children");
+    assert_eq!(newest, ("children.3".into(), "c3".into()), "no number was used up");
+    assert_eq!(said(graph.remove("short")), "");
+}
+
+/// An array `q` of three nameless devices of which the first alone holds a B, the others an A; and what
+/// it reports.
+fn disagreeing() -> (Graph, Arc<Mutex<Vec<Event>>>) {
+    let events = Arc::<Mutex<Vec<Event>>>::default();
+    let told = events.clone();
+    let tell = move |event| told.lock().expect("nothing panics with it").push(event);
+    let graph = Graph::new(Arc::new(()), Arc::new(tell));
+    let mut options = QuorumOptions::builder("q", 2);
+    for letter in [b"B", b"A", b"A"] {
+        let device = Arc::new(Memory::new(512));
+        ready(device.pwrite(0, letter.as_slice().into(), Flags::NONE)).expect("it fits");
+        options = options.child("", device);
+    }
+    ready(graph.open(options.build().expect("the options are valid"))).expect("all is there");
+    (graph, events)
 }
 
 /// `q` of c0, c1 and its own `inl`, at threshold 2; a verifying `b`; c2 to c5 without a parent.

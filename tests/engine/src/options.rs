@@ -253,6 +253,15 @@ fn a_warning_says_what_may_happen() {
     );
 }
 
+#[test]
+fn a_fifo_array_has_a_threshold_too() {
+    for (threshold, errno) in [(0, Some(Errno::ERANGE)), (3, None), (4, Some(Errno::ERANGE))] {
+        let changes = json!({"read-pattern": "fifo", "vote-threshold": threshold});
+        let refused = QuorumOptions::from_json(&changed(&changes)).err();
+        assert_eq!(refused.map(|error| error.errno()), errno, "{threshold} of 3");
+    }
+}
+
 /// An array of three, with these members changed.
 fn changed(changes: &Value) -> Value {
     let mut object = array();

@@ -74,6 +74,18 @@ fn the_votes_that_qemu_was_seen_to_take() {
 }
 
 #[test]
+fn hundreds_of_children_are_counted_to_the_last() {
+    for children in [255, 256, 257, 300] {
+        let word = "B".to_owned() + &"A".repeat(children - 1);
+        check(&word, children - 1, "A blames 0");
+        check(&word, children, "no majority");
+        let word = "e".to_owned() + &"A".repeat(children - 1);
+        check(&word, children - 1, "A alone");
+        check(&word, children, "EIO");
+    }
+}
+
+#[test]
 fn the_counts_that_qemu_was_seen_to_take() {
     for (word, threshold, expected) in [
         ("AAA", 3, Ok(())),

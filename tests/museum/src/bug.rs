@@ -1,7 +1,7 @@
 //! The list of bugs: `museum.toml`.
 
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 use thiserror::Error;
 
 /// A bug of the past, or one of its kind.
@@ -28,10 +28,25 @@ pub struct Bug {
 pub enum Shows {
     /// In a fuzz of all profiles, as one of these classes of failure.
     Seeds(Vec<String>),
-    /// In this test, named as `cargo test` names it.
-    Test(String),
+    /// In this test.
+    Test(Test),
     /// Nowhere: this engine cannot have it. Says why.
     Impossible(String),
+}
+
+/// A test of the workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Test {
+    /// The program that it is part of, as `cargo test --test` calls it.
+    pub program: String,
+    /// What it is called there.
+    pub name: String,
+}
+
+impl fmt::Display for Test {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}::{}", self.program, self.name)
+    }
 }
 
 /// A bug as the file has it.
@@ -74,7 +89,12 @@ impl TryFrom<Entry> for Bug {
         let Entry { id, name, commit, year, story, seeds, test, impossible, quick } = entry;
         let shows = match (seeds, test, impossible) {
             (Some(classes), None, None) if !classes.is_empty() => Shows::Seeds(classes),
-            (None, Some(test), None) => Shows::Test(test),
+            (None, Some(test), None) => {
+                let (program, name) = test.split_once("::").ok_or_else(|| {
+                    format!("{id}: a test is named with its program, as in engine::vote::{test}")
+                })?;
+                Shows::Test(Test { program: program.into(), name: name.into() })
+            }
             (None, None, Some(why)) => Shows::Impossible(why),
             _ => {
                 return Err(format!(

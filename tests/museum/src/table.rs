@@ -10,7 +10,9 @@ pub fn line(row: &Row) -> String {
     let line = format!("{:4} {:42} {caught:48} {seeds:>22} {build:>6}", row.id, row.name);
     match &row.trouble {
         None => line.trim_end().to_owned(),
-        Some(trouble) => format!("{}\n     !! {}", line.trim_end(), trouble.replace('\n', "\n     ")),
+        Some(trouble) => {
+            format!("{}\n     !! {}", line.trim_end(), trouble.replace('\n', "\n     "))
+        }
     }
 }
 
@@ -41,7 +43,11 @@ pub fn markdown(rows: &[Row], plan: Plan) -> String {
     let mut text = format!("| | bug | {caught} | {seeds} | {build} |\n|---|---|---|--:|--:|\n");
     for row in rows {
         let [caught, seeds, build] = cells(row);
-        let caught = if row.trouble.is_some() { format!("**not as it should be**: {caught}") } else { caught };
+        let caught = if row.trouble.is_some() {
+            format!("**not as it should be**: {caught}")
+        } else {
+            caught
+        };
         text += &format!("| {} | `{}` | {caught} | {seeds} | {build} |\n", row.id, row.name);
     }
     format!("{text}\n{}\n", total(rows, plan))

@@ -1,14 +1,14 @@
 //! Bringing a bug back, and looking who notices.
 
 use crate::{
-    bug::{Bug, Shows},
+    bug::{Bug, Shows, Test},
     patch,
     process::{self, ProcessError},
     workspace::{self, Scratch, Workspace, WorkspaceError},
 };
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     process::Command,
     sync::atomic::AtomicBool,
@@ -118,22 +118,27 @@ impl Museum<'_> {
                 }
             }
         }
-        let tests = bugs.iter().filter_map(|bug| match &bug.shows {
-            Shows::Test(test) => Some(test.as_str()),
-            Shows::Seeds(_) | Shows::Impossible(_) => None,
-        });
-        let tests: BTreeSet<&str> = tests.collect();
-        if tests.is_empty() {
-            return Ok(None);
+        let mut programs: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for bug in bugs {
+            if let Shows::Test(test) = &bug.shows {
+                programs.entry(&test.program).or_default().insert(&test.name);
+            }
         }
-        let (program, _) = self.build(&TESTS)?;
-        Ok(match self.test(&program, &tests)? {
-            Tested::Passed => None,
-            Tested::Failed => Some(
-                "a named test fails without any bug: see `cargo test`, and mend that first".into(),
-            ),
-            Tested::NotRun(said) => Some(format!("not every named test is there:\n{said}")),
-        })
+        for (name, tests) in programs {
+            let (program, _) = self.build_tests(name)?;
+            match self.test(&program, name, &tests)? {
+                Tested::Passed => {}
+                Tested::Failed => {
+                    return Ok(Some(format!(
+                        "a named test of `cargo test --test {name}` fails without any bug: mend that first"
+                    )));
+                }
+                Tested::NotRun(said) => {
+                    return Ok(Some(format!("not every named test is in {name}:\n{said}")));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Brings one bug back, looks, and takes it out again.
@@ -201,11 +206,11 @@ impl Museum<'_> {
         Ok(())
     }
 
-    fn by_test(&self, test: &str, row: &mut Row) -> Result<(), TrialError> {
-        let (program, took) = self.build(&TESTS)?;
+    fn by_test(&self, test: &Test, row: &mut Row) -> Result<(), TrialError> {
+        let (program, took) = self.build_tests(&test.program)?;
         row.build_seconds = took.as_secs_f64();
-        match self.test(&program, &BTreeSet::from([test]))? {
-            Tested::Failed => row.caught_by = vec![test.into()],
+        match self.test(&program, &test.program, &BTreeSet::from([test.name.as_str()]))? {
+            Tested::Failed => row.caught_by = vec![test.to_string()],
             Tested::Passed => {
                 row.trouble =
                     Some(format!("{test} passes with the bug: make it look, or name another"));
@@ -221,6 +226,10 @@ impl Museum<'_> {
 
     fn build(&self, what: &[&str]) -> Result<(PathBuf, Duration), ProcessError> {
         process::build(&self.scratch.tree, &self.scratch.target, what, self.stop)
+    }
+
+    fn build_tests(&self, program: &str) -> Result<(PathBuf, Duration), ProcessError> {
+        self.build(&["test", "--no-run", "--test", program])
     }
 
     /// The first failure from a seed on, if there is one.
@@ -251,10 +260,16 @@ impl Museum<'_> {
         Ok(first)
     }
 
-    fn test(&self, program: &Path, tests: &BTreeSet<&str>) -> Result<Tested, ProcessError> {
+    fn test(
+        &self,
+        program: &Path,
+        name: &str,
+        tests: &BTreeSet<&str>,
+    ) -> Result<Tested, ProcessError> {
         let mut command = Command::new(program);
         // As cargo runs it.
-        let package = self.scratch.tree.join("tests");
+        let package =
+            self.scratch.tree.join("tests").join(if name == "engine" { name } else { "" });
         command.current_dir(&package).env("CARGO_MANIFEST_DIR", &package);
         command.arg("--exact").args(tests).args(["--test-threads", "1"]);
         let done = process::run(&mut command, TEST_LIMIT, self.stop)?;
@@ -280,7 +295,6 @@ enum Tested {
 }
 
 const QUORATE: [&str; 3] = ["build", "--package", "quorate-scenarios"];
-const TESTS: [&str; 6] = ["test", "--no-run", "--package", "quorate-tests", "--test", "it"];
 /// So far from one start to the next.
 const APART: u64 = 1_000_000;
 const WATCHDOG: &str = "10s";

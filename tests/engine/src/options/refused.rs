@@ -155,6 +155,7 @@ fn dotted_text_is_refused_in_the_words_of_qemu_io() {
     for (start, rest, text) in [
         ("", "", "Must specify either driver or file"),
         ("", "vote-threshold=1,children.0=a", "Must specify either driver or file"),
+        ("", "quorum:foo", "Must specify either driver or file"),
         ("", "driver=quorum,,x", "Unknown driver 'quorum,x'"),
         ("", "driver=", "Unknown driver ''"),
         ("", "driver=quorum", no_children),

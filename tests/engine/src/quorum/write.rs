@@ -5,7 +5,11 @@ use super::super::{
     stage::full,
     task::{Task, now},
 };
-use quorate_engine::{BlockDevice, Errno, Flags, Limits, quorum::options::ReadPattern};
+use crate::graph::Disk;
+use quorate_engine::{
+    BlockDevice, Errno, Flags, Limits, Quorum, QuorumOptions, quorum::options::ReadPattern,
+};
+use std::sync::Arc;
 
 #[test]
 fn everybody_is_asked_at_once_and_waited_for() {
@@ -19,6 +23,18 @@ fn everybody_is_asked_at_once_and_waited_for() {
     }
     bed.stage.release("c0");
     assert_eq!(write.done(), Some(Ok(())));
+}
+
+#[test]
+fn a_write_lets_go_of_its_data() {
+    let disks = [Disk::zeroed(512), Disk::zeroed(512)];
+    let options = QuorumOptions::builder("q", 2).child("c0", disks[0].clone());
+    let options = options.child("c1", disks[1].clone()).build().expect("the options are valid");
+    let array = now(async { Quorum::open(options, &(), Arc::new(())).await.map(Arc::new) });
+    let array = array.expect("the children are there");
+    let data = full('B', 512);
+    assert_eq!(now(array.pwrite(0, data.clone(), Flags::FUA)), Ok(()));
+    assert!(data.is_unique(), "somebody still holds what was written");
 }
 
 #[test]
