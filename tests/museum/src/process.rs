@@ -108,7 +108,18 @@ pub fn run(
     Ok(Finished { status, out, err, took })
 }
 
-/// Builds one program with cargo in the copy of the sources, and says where it is and how long it took.
+/// What cargo has built.
+#[derive(Debug)]
+pub struct Built {
+    /// The program.
+    pub program: PathBuf,
+    /// The folder of its package.
+    pub package: PathBuf,
+    /// How long that took.
+    pub took: Duration,
+}
+
+/// Builds one program with cargo in the copy of the sources.
 ///
 /// # Errors
 /// It does not build.
@@ -117,7 +128,7 @@ pub fn build(
     target: &Path,
     what: &[&str],
     stop: &AtomicBool,
-) -> Result<(PathBuf, Duration), ProcessError> {
+) -> Result<Built, ProcessError> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(tree).env("CARGO_TARGET_DIR", target).args(what);
     cargo.args(["--profile", "museum", "--message-format", "json-render-diagnostics"]);
@@ -132,11 +143,11 @@ pub fn build(
     }
     let built = done.out.lines().rev().find_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;
-        Some(PathBuf::from(message.get("executable")?.as_str()?))
+        let path = |name| message.get(name).and_then(Value::as_str).map(PathBuf::from);
+        let (program, manifest) = (path("executable")?, path("manifest_path")?);
+        Some(Built { program, package: manifest.parent()?.into(), took: done.took })
     });
-    let what = || "no executable is named".into();
-    let built = built.ok_or_else(|| ProcessError::Unclear { program, what: what() })?;
-    Ok((built, done.took))
+    built.ok_or_else(|| ProcessError::Unclear { program, what: "no executable is named".into() })
 }
 
 /// The error of a program that should have ended well.

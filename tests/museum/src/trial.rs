@@ -3,13 +3,13 @@
 use crate::{
     bug::{Bug, Shows, Test},
     patch,
-    process::{self, ProcessError},
+    process::{self, Built, ProcessError},
     workspace::{self, Scratch, Workspace, WorkspaceError},
 };
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
     sync::atomic::AtomicBool,
     time::Duration,
@@ -108,9 +108,9 @@ impl Museum<'_> {
     /// They could not be tried.
     pub fn baseline(&self, bugs: &[Bug]) -> Result<Option<String>, TrialError> {
         if bugs.iter().any(|bug| matches!(bug.shows, Shows::Seeds(_))) {
-            let (quorate, _) = self.build(&QUORATE)?;
+            let quorate = self.build(&QUORATE)?;
             for start in self.starts() {
-                if let Some(Found { class, seeds }) = self.fuzz(&quorate, start)? {
+                if let Some(Found { class, seeds }) = self.fuzz(&quorate.program, start)? {
                     return Ok(Some(format!(
                         "seed {} of the engine as it is does not hold ({class}): mend that first",
                         start + seeds - 1,
@@ -125,8 +125,7 @@ impl Museum<'_> {
             }
         }
         for (name, tests) in programs {
-            let (program, _) = self.build_tests(name)?;
-            match self.test(&program, name, &tests)? {
+            match self.test(&self.build_tests(name)?, &tests)? {
                 Tested::Passed => {}
                 Tested::Failed => {
                     return Ok(Some(format!(
@@ -179,11 +178,11 @@ impl Museum<'_> {
     }
 
     fn by_seeds(&self, classes: &[String], row: &mut Row) -> Result<(), TrialError> {
-        let (quorate, took) = self.build(&QUORATE)?;
-        row.build_seconds = took.as_secs_f64();
+        let quorate = self.build(&QUORATE)?;
+        row.build_seconds = quorate.took.as_secs_f64();
         let mut seen = BTreeSet::new();
         for start in self.starts() {
-            let found = self.fuzz(&quorate, start)?;
+            let found = self.fuzz(&quorate.program, start)?;
             row.seeds.push(found.as_ref().map(|found| found.seeds));
             seen.extend(found.map(|found| found.class));
         }
@@ -207,9 +206,9 @@ impl Museum<'_> {
     }
 
     fn by_test(&self, test: &Test, row: &mut Row) -> Result<(), TrialError> {
-        let (program, took) = self.build_tests(&test.program)?;
-        row.build_seconds = took.as_secs_f64();
-        match self.test(&program, &test.program, &BTreeSet::from([test.name.as_str()]))? {
+        let built = self.build_tests(&test.program)?;
+        row.build_seconds = built.took.as_secs_f64();
+        match self.test(&built, &BTreeSet::from([test.name.as_str()]))? {
             Tested::Failed => row.caught_by = vec![test.to_string()],
             Tested::Passed => {
                 row.trouble =
@@ -224,11 +223,11 @@ impl Museum<'_> {
         (0..self.plan.starts).map(|start| start * APART)
     }
 
-    fn build(&self, what: &[&str]) -> Result<(PathBuf, Duration), ProcessError> {
+    fn build(&self, what: &[&str]) -> Result<Built, ProcessError> {
         process::build(&self.scratch.tree, &self.scratch.target, what, self.stop)
     }
 
-    fn build_tests(&self, program: &str) -> Result<(PathBuf, Duration), ProcessError> {
+    fn build_tests(&self, program: &str) -> Result<Built, ProcessError> {
         self.build(&["test", "--no-run", "--test", program])
     }
 
@@ -260,17 +259,10 @@ impl Museum<'_> {
         Ok(first)
     }
 
-    fn test(
-        &self,
-        program: &Path,
-        name: &str,
-        tests: &BTreeSet<&str>,
-    ) -> Result<Tested, ProcessError> {
-        let mut command = Command::new(program);
+    fn test(&self, built: &Built, tests: &BTreeSet<&str>) -> Result<Tested, ProcessError> {
+        let mut command = Command::new(&built.program);
         // As cargo runs it.
-        let package =
-            self.scratch.tree.join("tests").join(if name == "engine" { name } else { "" });
-        command.current_dir(&package).env("CARGO_MANIFEST_DIR", &package);
+        command.current_dir(&built.package).env("CARGO_MANIFEST_DIR", &built.package);
         command.arg("--exact").args(tests).args(["--test-threads", "1"]);
         let done = process::run(&mut command, TEST_LIMIT, self.stop)?;
         let ran = done.out.lines().filter(|line| line.starts_with("test ")).filter(|line| {
