@@ -26,7 +26,8 @@ pub struct Bug {
 /// Where a bug shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shows {
-    /// In a fuzz of all profiles, as one of these classes of failure.
+    /// In a fuzz of all profiles. These are the classes of failure that are to be expected; other checks
+    /// may notice, too.
     Seeds(Vec<String>),
     /// In this test.
     Test(Test),

@@ -1,13 +1,14 @@
 //! What came of the bugs, as a table.
 
-use crate::trial::{Plan, Row};
+use crate::trial::{Plan, Row, Size};
 use serde_json::{Value, json};
 
 /// One line for people.
 #[must_use]
 pub fn line(row: &Row) -> String {
-    let [caught, seeds, build] = cells(row);
-    let line = format!("{:4} {:42} {caught:48} {seeds:>22} {build:>6}", row.id, row.name);
+    let [caught, seeds, shrunk, build] = cells(row);
+    let line =
+        format!("{:4} {:42} {seeds:>20}  {shrunk:24} {build:>7}  {caught}", row.id, row.name);
     match &row.trouble {
         None => line.trim_end().to_owned(),
         Some(trouble) => {
@@ -19,8 +20,8 @@ pub fn line(row: &Row) -> String {
 /// The head of those lines.
 #[must_use]
 pub fn head() -> String {
-    let [caught, seeds, build] = COLUMNS;
-    format!("{:4} {:42} {caught:48} {seeds:>22} {build:>6}", "", "bug")
+    let [caught, seeds, shrunk, build] = COLUMNS;
+    format!("{:4} {:42} {seeds:>20}  {shrunk:24} {build:>7}  {caught}", "", "bug")
 }
 
 /// How many were caught.
@@ -39,16 +40,18 @@ pub fn total(rows: &[Row], plan: Plan) -> String {
 /// A table in Markdown.
 #[must_use]
 pub fn markdown(rows: &[Row], plan: Plan) -> String {
-    let [caught, seeds, build] = COLUMNS;
-    let mut text = format!("| | bug | {caught} | {seeds} | {build} |\n|---|---|---|--:|--:|\n");
+    let [caught, seeds, shrunk, build] = COLUMNS;
+    let mut text = format!("| | bug | {caught} | {seeds} | {shrunk} | {build} |\n");
+    text += "|---|---|---|--:|---|--:|\n";
     for row in rows {
-        let [caught, seeds, build] = cells(row);
+        let [caught, seeds, shrunk, build] = cells(row);
         let caught = if row.trouble.is_some() {
             format!("**not as it should be**: {caught}")
         } else {
             caught
         };
-        text += &format!("| {} | `{}` | {caught} | {seeds} | {build} |\n", row.id, row.name);
+        let Row { id, name, .. } = row;
+        text += &format!("| {id} | `{name}` | {caught} | {seeds} | {shrunk} | {build} |\n");
     }
     format!("{text}\n{}\n", total(rows, plan))
 }
@@ -59,13 +62,16 @@ pub fn json(rows: &[Row], plan: Plan) -> Value {
     json!({ "version": 1, "plan": plan, "bugs": rows })
 }
 
-fn cells(row: &Row) -> [String; 3] {
+fn cells(row: &Row) -> [String; 4] {
     let (least, most) = (row.seeds.iter().flatten().min(), row.seeds.iter().flatten().max());
     let seeds = match (row.mean(), least, most) {
         (Some(mean), Some(least), Some(most)) => format!("{mean:.0} ({least}..{most})"),
         _ => String::new(),
     };
-    [row.caught_by.join(", "), seeds, format!("{:.0}", row.build_seconds)]
+    let shrunk = row.shrunk.map_or_else(String::new, |Size { steps, rules, children }| {
+        format!("{steps}, {rules}, {children}")
+    });
+    [row.caught_by.join(", "), seeds, shrunk, format!("{:.0}", row.build_seconds)]
 }
 
-const COLUMNS: [&str; 3] = ["caught by", "seeds to detect", "build s"];
+const COLUMNS: [&str; 4] = ["caught by", "seeds to detect", "steps, rules, children", "build s"];

@@ -9,12 +9,14 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
     path::Path,
     process::Command,
     sync::atomic::AtomicBool,
     time::Duration,
 };
 use tempfile::TempDir;
+use toml::Value;
 
 /// How to look.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -38,6 +40,8 @@ pub struct Row {
     pub caught_by: Vec<String>,
     /// For each start, how many seeds that took; `None` where it was not caught.
     pub seeds: Vec<Option<u64>>,
+    /// What is left of one of the failures, if it was shrunk.
+    pub shrunk: Option<Size>,
     /// How long the build took.
     pub build_seconds: f64,
     /// What is wrong: it was not caught, or not as it should be, or could not even be tried.
@@ -53,10 +57,45 @@ impl Row {
     }
 }
 
+/// What a scenario has how many of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Size {
+    /// What clients do.
+    pub steps: usize,
+    /// Rules of faults.
+    pub rules: usize,
+    /// Children of the array.
+    pub children: usize,
+}
+
 /// A failure that a fuzz found.
 struct Found {
     seeds: u64,
     class: String,
+    token: String,
+}
+
+/// A scenario, as far as it is counted here.
+#[derive(Deserialize)]
+struct Scenario {
+    array: Array,
+    #[serde(default)]
+    step: Vec<Value>,
+    #[serde(default)]
+    client: Vec<Client>,
+    #[serde(default)]
+    rule: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+struct Array {
+    children: Value,
+}
+
+#[derive(Deserialize)]
+struct Client {
+    #[serde(default)]
+    step: Vec<Value>,
 }
 
 /// What a fuzz says, as far as it matters here.
@@ -110,7 +149,7 @@ impl Museum<'_> {
         if bugs.iter().any(|bug| matches!(bug.shows, Shows::Seeds(_))) {
             let quorate = self.build(&QUORATE)?;
             for start in self.starts() {
-                if let Some(Found { class, seeds }) = self.fuzz(&quorate.program, start)? {
+                if let Some(Found { class, seeds, .. }) = self.fuzz(&quorate.program, start)? {
                     return Ok(Some(format!(
                         "seed {} of the engine as it is does not hold ({class}): mend that first",
                         start + seeds - 1,
@@ -150,6 +189,7 @@ impl Museum<'_> {
             name: bug.name.clone(),
             caught_by: Vec::new(),
             seeds: Vec::new(),
+            shrunk: None,
             build_seconds: 0.0,
             trouble: None,
         };
@@ -184,10 +224,15 @@ impl Museum<'_> {
         for start in self.starts() {
             let found = self.fuzz(&quorate.program, start)?;
             row.seeds.push(found.as_ref().map(|found| found.seeds));
-            seen.extend(found.map(|found| found.class));
+            let Some(found) = found else { continue };
+            if row.shrunk.is_none() {
+                row.shrunk = Some(self.shrink(&quorate.program, &found.token)?);
+            }
+            seen.insert(found.class);
         }
         let missed = row.seeds.iter().filter(|found| found.is_none()).count();
-        let other: Vec<&String> = seen.iter().filter(|class| !classes.contains(class)).collect();
+        let is_said = |class: &String| classes.contains(class);
+        let mishap = seen.iter().find(|class| MISHAPS.contains(&class.as_str()) && !is_said(class));
         if missed > 0 {
             row.trouble = Some(format!(
                 "{missed} of {} starts did not find it in {} seeds: the harness is too weak for it; \
@@ -195,10 +240,10 @@ impl Museum<'_> {
                 row.seeds.len(),
                 self.plan.seeds,
             ));
-        } else if !other.is_empty() {
+        } else if mishap.is_some() || !seen.iter().any(is_said) {
             row.trouble = Some(format!(
-                "it was found as {other:?}, and museum.toml says {classes:?}: if that is right, too, \
-                 add it there"
+                "it was found as {seen:?}, and museum.toml says {classes:?}: if that is right, add it \
+                 there"
             ));
         }
         row.caught_by = seen.into_iter().collect();
@@ -253,10 +298,34 @@ impl Museum<'_> {
             let seed = seed.ok_or_else(|| unclear(format!("the seed of {token}")))?;
             let seeds = seed - start + 1;
             if first.as_ref().is_none_or(|found: &Found| seeds < found.seeds) {
-                first = Some(Found { seeds, class });
+                first = Some(Found { seeds, class, token });
             }
         }
         Ok(first)
+    }
+
+    /// What is left of a failure.
+    fn shrink(&self, quorate: &Path, token: &str) -> Result<Size, ProcessError> {
+        let mut command = Command::new(quorate);
+        command.args(["shrink", token, "--output", SHRUNK, "--watchdog", WATCHDOG]);
+        let program = process::name(&command);
+        let unclear = |what: String| ProcessError::Unclear { program: program.clone(), what };
+        let folder = TempDir::new().map_err(|error| unclear(error.to_string()))?;
+        let done = process::run(command.current_dir(&folder), SHRINK_LIMIT, self.stop)?;
+        if !done.status.success() {
+            return Err(process::failed(program, &done));
+        }
+        let text = fs::read_to_string(folder.path().join(SHRUNK));
+        let text = text.map_err(|error| unclear(error.to_string()))?;
+        let scenario: Scenario =
+            toml::from_str(&text).map_err(|error| unclear(error.to_string()))?;
+        let children = match scenario.array.children {
+            Value::Array(names) => names.len(),
+            Value::Integer(count) => usize::try_from(count).unwrap_or_default(),
+            other => return Err(unclear(format!("so many children: {other}"))),
+        };
+        let others: usize = scenario.client.iter().map(|client| client.step.len()).sum();
+        Ok(Size { steps: scenario.step.len() + others, rules: scenario.rule.len(), children })
     }
 
     fn test(&self, built: &Built, tests: &BTreeSet<&str>) -> Result<Tested, ProcessError> {
@@ -287,9 +356,14 @@ enum Tested {
 }
 
 const QUORATE: [&str; 3] = ["build", "--package", "quorate-scenarios"];
+/// Classes of failures that are no check's: each says something else of the engine, or of the harness.
+const MISHAPS: [&str; 5] = ["panicked", "stalled", "timeout", "internal", "nondeterministic"];
 /// So far from one start to the next.
 const APART: u64 = 1_000_000;
 const WATCHDOG: &str = "10s";
 /// Twenty thousand seeds take less than a minute; nothing that is found takes longer.
 const FUZZ_LIMIT: Duration = Duration::from_secs(1200);
+/// Ten seconds on two free cores; runs that do not come back take longer.
+const SHRINK_LIMIT: Duration = Duration::from_secs(900);
+const SHRUNK: &str = "shrunk.toml";
 const TEST_LIMIT: Duration = Duration::from_secs(300);
