@@ -69,6 +69,17 @@ fn every_bug_tells_its_story() {
 }
 
 #[test]
+fn every_bug_has_a_row_in_the_readme() {
+    let path = workspace().root.join("tests/museum/README.md");
+    let readme = fs::read_to_string(path).expect("it is there");
+    for bug in bugs() {
+        let row = format!("| {} | `{}` | ", bug.id, bug.name);
+        let rows = readme.lines().filter(|line| line.starts_with(&row)).count();
+        assert_eq!(rows, 1, "rows of {} {} in tests/museum/README.md", bug.id, bug.name);
+    }
+}
+
+#[test]
 fn every_test_that_shows_a_bug_is_there() {
     let root = workspace().root.join("tests");
     for bug in bugs() {
