@@ -8,6 +8,7 @@
 pub mod bug;
 pub mod patch;
 pub mod process;
+pub mod quorate;
 pub mod table;
 pub mod trial;
 pub mod workspace;

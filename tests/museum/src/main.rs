@@ -34,7 +34,7 @@ struct Cli {
     /// Only these bugs, by id or name; all of them if nothing is said.
     #[arg(value_name = "ID")]
     bugs: Vec<String>,
-    /// Only the few that are marked as quick, from two starts.
+    /// Only the few that are marked as quick, from two starts, and nothing is shrunk.
     #[arg(long, conflicts_with = "bugs")]
     quick: bool,
     /// From how many places to fuzz; 5 if nothing is said.
@@ -99,6 +99,7 @@ fn run(cli: &Cli) -> Result<u8, MuseumError> {
     let plan = Plan {
         starts: cli.starts.unwrap_or(if cli.quick { 2 } else { 5 }),
         seeds: cli.seeds,
+        shrink: !cli.quick,
         jobs: cli.jobs.unwrap_or_else(|| u16::try_from(cores).unwrap_or(u16::MAX)),
     };
     let museum = Museum { workspace: &workspace, scratch: &scratch, plan, stop: &stop };

@@ -1,6 +1,9 @@
 //! What came of the bugs, as a table.
 
-use crate::trial::{Plan, Row, Size};
+use crate::{
+    quorate::Size,
+    trial::{Plan, Row},
+};
 use serde_json::{Value, json};
 
 /// One line for people.

@@ -4,19 +4,16 @@ use crate::{
     bug::{Bug, Shows, Test},
     patch,
     process::{self, Built, ProcessError},
+    quorate::{Found, Quorate, Size},
     workspace::{self, Scratch, Workspace, WorkspaceError},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
-    path::Path,
     process::Command,
     sync::atomic::AtomicBool,
     time::Duration,
 };
-use tempfile::TempDir;
-use toml::Value;
 
 /// How to look.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -27,6 +24,8 @@ pub struct Plan {
     pub seeds: u64,
     /// With how many threads.
     pub jobs: u16,
+    /// Whether to shrink a failure of each.
+    pub shrink: bool,
 }
 
 /// What came of a bug.
@@ -55,64 +54,6 @@ impl Row {
         let found: Vec<f64> = self.seeds.iter().flatten().map(|&seeds| seeds as f64).collect();
         (!found.is_empty()).then(|| found.iter().sum::<f64>() / found.len() as f64)
     }
-}
-
-/// What a scenario has how many of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Size {
-    /// What clients do.
-    pub steps: usize,
-    /// Rules of faults.
-    pub rules: usize,
-    /// Children of the array.
-    pub children: usize,
-}
-
-/// A failure that a fuzz found.
-struct Found {
-    seeds: u64,
-    class: String,
-    token: String,
-}
-
-/// A scenario, as far as it is counted here.
-#[derive(Deserialize)]
-struct Scenario {
-    array: Array,
-    #[serde(default)]
-    step: Vec<Value>,
-    #[serde(default)]
-    client: Vec<Client>,
-    #[serde(default)]
-    rule: Vec<Value>,
-}
-
-#[derive(Deserialize)]
-struct Array {
-    children: Value,
-}
-
-#[derive(Deserialize)]
-struct Client {
-    #[serde(default)]
-    step: Vec<Value>,
-}
-
-/// What a fuzz says, as far as it matters here.
-#[derive(Deserialize)]
-struct Record {
-    summary: Summary,
-}
-
-#[derive(Deserialize)]
-struct Summary {
-    failures: Vec<Failure>,
-}
-
-#[derive(Deserialize)]
-struct Failure {
-    class: String,
-    token: String,
 }
 
 /// The museum at work.
@@ -147,14 +88,12 @@ impl Museum<'_> {
     /// They could not be tried.
     pub fn baseline(&self, bugs: &[Bug]) -> Result<Option<String>, TrialError> {
         if bugs.iter().any(|bug| matches!(bug.shows, Shows::Seeds(_))) {
-            let quorate = self.build(&QUORATE)?;
+            let (quorate, _) = self.build_quorate()?;
             let enough = self.plan.seeds.min(CLEAN_SEEDS);
             for start in self.starts() {
-                let found = self.fuzz(&quorate.program, start, enough)?;
-                if let Some(Found { class, seeds, .. }) = found {
+                if let Some(Found { class, token, .. }) = quorate.first_failure(start, enough)? {
                     return Ok(Some(format!(
-                        "seed {} of the engine as it is does not hold ({class}): mend that first",
-                        start + seeds - 1,
+                        "{token} does not hold without any bug ({class}): mend that first",
                     )));
                 }
             }
@@ -220,17 +159,16 @@ impl Museum<'_> {
     }
 
     fn by_seeds(&self, classes: &[String], row: &mut Row) -> Result<(), TrialError> {
-        let quorate = self.build(&QUORATE)?;
-        row.build_seconds = quorate.took.as_secs_f64();
-        let mut seen = BTreeSet::new();
+        let (quorate, took) = self.build_quorate()?;
+        row.build_seconds = took.as_secs_f64();
+        let (mut seen, mut token) = (BTreeSet::new(), None);
         for start in self.starts() {
-            let found = self.fuzz(&quorate.program, start, self.plan.seeds)?;
+            let found = quorate.first_failure(start, self.plan.seeds)?;
             row.seeds.push(found.as_ref().map(|found| found.seeds));
-            let Some(found) = found else { continue };
-            if row.shrunk.is_none() {
-                row.shrunk = Some(self.shrink(&quorate.program, &found.token)?);
+            if let Some(found) = found {
+                seen.insert(found.class);
+                token.get_or_insert(found.token);
             }
-            seen.insert(found.class);
         }
         let missed = row.seeds.iter().filter(|found| found.is_none()).count();
         let is_said = |class: &String| classes.contains(class);
@@ -249,6 +187,9 @@ impl Museum<'_> {
             ));
         }
         row.caught_by = seen.into_iter().collect();
+        if let Some(token) = token.filter(|_| self.plan.shrink) {
+            row.shrunk = Some(quorate.shrink(&token)?);
+        }
         Ok(())
     }
 
@@ -274,60 +215,14 @@ impl Museum<'_> {
         process::build(&self.scratch.tree, &self.scratch.target, what, self.stop)
     }
 
+    fn build_quorate(&self) -> Result<(Quorate<'_>, Duration), ProcessError> {
+        let built = self.build(&["build", "--package", "quorate-scenarios"])?;
+        let quorate = Quorate { program: built.program, jobs: self.plan.jobs, stop: self.stop };
+        Ok((quorate, built.took))
+    }
+
     fn build_tests(&self, program: &str) -> Result<Built, ProcessError> {
         self.build(&["test", "--no-run", "--test", program])
-    }
-
-    /// The first failure from a seed on, if so many have one.
-    fn fuzz(&self, quorate: &Path, start: u64, seeds: u64) -> Result<Option<Found>, ProcessError> {
-        let mut command = Command::new(quorate);
-        let program = process::name(&command);
-        let unclear = |what: String| ProcessError::Unclear { program: program.clone(), what };
-        let folder = TempDir::new().map_err(|error| unclear(error.to_string()))?;
-        command.current_dir(&folder).args(["fuzz", "--format", "json", "--max-failures", "1"]);
-        command.args(["--verify-fresh", "0", "--watchdog", WATCHDOG]);
-        command.arg("--seeds").arg(format!("{start}..{}", start + seeds));
-        command.arg("--jobs").arg(self.plan.jobs.to_string());
-        let done = process::run(&mut command, FUZZ_LIMIT, self.stop)?;
-        if !matches!(done.status.code(), Some(0 | 100)) {
-            return Err(process::failed(process::name(&command), &done));
-        }
-        let record: Record =
-            serde_json::from_str(&done.out).map_err(|error| unclear(error.to_string()))?;
-        let mut first = None;
-        for Failure { class, token } in record.summary.failures {
-            let seed = token.rsplit_once(':').and_then(|(_, seed)| seed.parse::<u64>().ok());
-            let seed = seed.ok_or_else(|| unclear(format!("the seed of {token}")))?;
-            let seeds = seed - start + 1;
-            if first.as_ref().is_none_or(|found: &Found| seeds < found.seeds) {
-                first = Some(Found { seeds, class, token });
-            }
-        }
-        Ok(first)
-    }
-
-    /// What is left of a failure.
-    fn shrink(&self, quorate: &Path, token: &str) -> Result<Size, ProcessError> {
-        let mut command = Command::new(quorate);
-        command.args(["shrink", token, "--output", SHRUNK, "--watchdog", WATCHDOG]);
-        let program = process::name(&command);
-        let unclear = |what: String| ProcessError::Unclear { program: program.clone(), what };
-        let folder = TempDir::new().map_err(|error| unclear(error.to_string()))?;
-        let done = process::run(command.current_dir(&folder), SHRINK_LIMIT, self.stop)?;
-        if !done.status.success() {
-            return Err(process::failed(program, &done));
-        }
-        let text = fs::read_to_string(folder.path().join(SHRUNK));
-        let text = text.map_err(|error| unclear(error.to_string()))?;
-        let scenario: Scenario =
-            toml::from_str(&text).map_err(|error| unclear(error.to_string()))?;
-        let children = match scenario.array.children {
-            Value::Array(names) => names.len(),
-            Value::Integer(count) => usize::try_from(count).unwrap_or_default(),
-            other => return Err(unclear(format!("so many children: {other}"))),
-        };
-        let others: usize = scenario.client.iter().map(|client| client.step.len()).sum();
-        Ok(Size { steps: scenario.step.len() + others, rules: scenario.rule.len(), children })
     }
 
     fn test(&self, built: &Built, tests: &BTreeSet<&str>) -> Result<Tested, ProcessError> {
@@ -357,17 +252,10 @@ enum Tested {
     NotRun(String),
 }
 
-const QUORATE: [&str; 3] = ["build", "--package", "quorate-scenarios"];
 /// Classes of failures that are no check's: each says something else of the engine, or of the harness.
 const MISHAPS: [&str; 5] = ["panicked", "stalled", "timeout", "internal", "nondeterministic"];
 /// So far from one start to the next.
 const APART: u64 = 1_000_000;
 /// From each start, how many seeds of the sources as they are have to hold. `.ci/run` fuzzes them for longer.
 const CLEAN_SEEDS: u64 = 2000;
-const WATCHDOG: &str = "10s";
-/// Twenty thousand seeds take a minute or two on two free cores.
-const FUZZ_LIMIT: Duration = Duration::from_secs(1200);
-/// Ten seconds on two free cores; runs that do not come back take longer.
-const SHRINK_LIMIT: Duration = Duration::from_secs(900);
-const SHRUNK: &str = "shrunk.toml";
 const TEST_LIMIT: Duration = Duration::from_secs(300);
