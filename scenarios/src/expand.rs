@@ -9,7 +9,7 @@ mod phases;
 mod swarm;
 
 use crate::model::{
-    Action, Array, Children, Client, Expected, Payload, Promises, Random, Request, Scenario,
+    Action, Array, Children, Client, Expected, Mix, Payload, Promises, Random, Request, Scenario,
     ThresholdChoice,
 };
 use aims::Aims;
@@ -132,9 +132,8 @@ impl Drawn<'_> {
 
     fn request(&self, draw: &Draw, disk_bytes: u64) -> Request {
         let (offset, bytes) = self.range(draw, disk_bytes);
-        let mix = &self.random.mix;
-        let weights =
-            [mix.read, mix.write, mix.fua, mix.zeroes, mix.flush, mix.discard, mix.status];
+        let Mix { read, write, fua, zeroes, flush, discard, status, fua_zeroes } = self.random.mix;
+        let weights = [read, write, fua, zeroes, flush, discard, status, fua_zeroes];
         let mut at = draw.word(0) % weights.iter().sum::<u32>().max(1);
         let kind = weights.iter().position(|&weight| {
             let hit = at < weight;
@@ -142,13 +141,15 @@ impl Drawn<'_> {
             hit
         });
         let write = |flags| Request::Write { offset, bytes, payload: Payload::Stamp, flags };
+        let zeroes = |flags| Request::WriteZeroes { offset, bytes, flags };
         match kind {
             Some(1) => write(Flags::NONE),
             Some(2) => write(Flags::FUA),
-            Some(3) => Request::WriteZeroes { offset, bytes, flags: Flags::NONE },
+            Some(3) => zeroes(Flags::NONE),
             Some(4) => Request::Flush,
             Some(5) => Request::Discard { offset, bytes },
             Some(6) => Request::BlockStatus { offset, bytes },
+            Some(7) => zeroes(Flags::FUA),
             _ => Request::Read { offset, bytes },
         }
     }

@@ -126,7 +126,7 @@ pub(super) fn beside(random: &Random, disk_bytes: u64) -> Random {
     let span = disk_bytes - CELLS as u64 * SECTOR_BYTES;
     Random {
         span: Some(Size(random.span.map_or(span, |own| own.0.min(span)))),
-        mix: Mix { fua: 0, flush: 0, ..random.mix },
+        mix: Mix { fua: 0, fua_zeroes: 0, flush: 0, ..random.mix },
         ..random.clone()
     }
 }

@@ -66,8 +66,9 @@ fn mix(offered: &Mix, keyed: &Keyed) -> Mix {
         flush: weight(4, offered.flush),
         discard: weight(5, offered.discard),
         status: weight(6, offered.status),
+        fua_zeroes: weight(7, offered.fua_zeroes),
     };
-    if mix.read + mix.write + mix.fua + mix.zeroes == 0 {
+    if mix.read + mix.write + mix.fua + mix.zeroes + mix.fua_zeroes == 0 {
         (mix.read, mix.write) = (1, 1);
     }
     mix

@@ -82,18 +82,21 @@ pub struct Mix {
     pub discard: u32,
     /// Status queries.
     pub status: u32,
+    /// FUA writes of zeroes.
+    pub fua_zeroes: u32,
 }
 
 impl Default for Mix {
     fn default() -> Self {
-        Self { read: 8, write: 7, fua: 0, zeroes: 0, flush: 1, discard: 0, status: 0 }
+        let (fua, zeroes, discard, status, fua_zeroes) = (0, 0, 0, 0, 0);
+        Self { read: 8, write: 7, fua, zeroes, flush: 1, discard, status, fua_zeroes }
     }
 }
 
 /// The weights of those requests that there are.
 impl fmt::Display for Mix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { read, write, fua, zeroes, flush, discard, status } = *self;
+        let Self { read, write, fua, zeroes, flush, discard, status, fua_zeroes } = *self;
         let weights = [
             (read, "read"),
             (write, "write"),
@@ -102,6 +105,7 @@ impl fmt::Display for Mix {
             (flush, "flush"),
             (discard, "discard"),
             (status, "status"),
+            (fua_zeroes, "fua-zeroes"),
         ];
         let weights = weights.into_iter().filter(|(weight, _)| *weight > 0);
         let words = weights.map(|(weight, name)| format!("{weight} {name}"));

@@ -63,7 +63,7 @@ enum Format {
 
 #[derive(Debug, Error)]
 enum MuseumError {
-    #[error("there is no bug '{0}' with a patch in museum.toml")]
+    #[error("there is no bug '{0}' with a patch: see tests/museum/museum.toml")]
     Unknown(String),
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),
