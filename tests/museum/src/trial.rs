@@ -2,7 +2,7 @@
 
 use crate::{
     bug::{Bug, Shows, Test},
-    patch,
+    patch::{self, Patched},
     process::{self, Built, ProcessError},
     quorate::{Found, Quorate, Size},
     workspace::{self, Scratch, Workspace, WorkspaceError},
@@ -134,10 +134,8 @@ impl Museum<'_> {
             build_seconds: 0.0,
             trouble: None,
         };
-        let path = self.workspace.patch(bug);
-        let patch = workspace::read(&path)?;
-        match patch::apply(&patch, &self.workspace.root) {
-            Err(error) => row.trouble = Some(format!("{}: {error}", path.display())),
+        match self.files(bug) {
+            Err(trouble) => row.trouble = Some(trouble),
             Ok(files) => {
                 self.scratch.change(&files)?;
                 let tried = match &bug.shows {
@@ -156,6 +154,14 @@ impl Museum<'_> {
             }
         }
         Ok(row)
+    }
+
+    /// What the patch of a bug makes of the sources.
+    fn files(&self, bug: &Bug) -> Result<Vec<Patched>, String> {
+        let path = self.workspace.patch(bug);
+        let patch = workspace::read(&path).map_err(|error| error.to_string())?;
+        let files = patch::apply(&patch, &self.workspace.root);
+        files.map_err(|error| format!("{}: {error}", path.display()))
     }
 
     fn by_seeds(&self, classes: &[String], row: &mut Row) -> Result<(), TrialError> {
