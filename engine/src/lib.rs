@@ -8,13 +8,15 @@
 //! - [`vote`]: the votes, pure,
 //! - [`quorum`]: the array, and its options,
 //! - [`event`]: what an array reports,
-//! - [`graph`]: nodes by name, and who is whose child.
+//! - [`graph`]: nodes by name, and who is whose child,
+//! - [`gluster`]: images on gluster volumes.
 
 #![forbid(unsafe_code)]
 
 pub mod device;
 pub mod errno;
 pub mod event;
+pub mod gluster;
 pub mod graph;
 pub mod memory;
 pub mod quorum;
