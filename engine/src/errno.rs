@@ -59,6 +59,8 @@ impl Errno {
     pub const ENOENT: Self = Self::known(2);
     /// Input/output error.
     pub const EIO: Self = Self::known(5);
+    /// No such device or address.
+    pub const ENXIO: Self = Self::known(6);
     /// Resource temporarily unavailable.
     pub const EAGAIN: Self = Self::known(11);
     /// Cannot allocate memory.

@@ -184,7 +184,7 @@ fn value(text: &str) -> (String, &str) {
 }
 
 /// As parse_uint64_full of base 0: what C's strtoull reads, all of it.
-fn number(name: &'static str, text: &str) -> Result<i128, OptionsError> {
+pub(crate) fn number(name: &'static str, text: &str) -> Result<i128, OptionsError> {
     let trimmed = text.trim_start_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
     let (negative, digits) = match trimmed.strip_prefix('-') {
         Some(digits) => (true, digits),
@@ -212,12 +212,17 @@ fn take(entries: &mut Entries, key: &str) -> Option<String> {
 }
 
 fn take_on_off(entries: &mut Entries, key: &'static str) -> Result<Option<bool>, OptionsError> {
-    let on_off = |value: String| match value.as_str() {
-        "on" | "yes" | "true" | "y" => Ok(true),
-        "off" | "no" | "false" | "n" => Ok(false),
-        _ => Err(OptionsError::NotOnOff(key)),
-    };
-    take(entries, key).map(on_off).transpose()
+    let flag = |value: String| on_off(&value).ok_or(OptionsError::NotOnOff(key));
+    take(entries, key).map(flag).transpose()
+}
+
+/// What a flag's text says.
+pub(crate) fn on_off(text: &str) -> Option<bool> {
+    match text {
+        "on" | "yes" | "true" | "y" => Some(true),
+        "off" | "no" | "false" | "n" => Some(false),
+        _ => None,
+    }
 }
 
 /// The entries below `head.`, without it.

@@ -57,28 +57,28 @@ pub(super) enum DraftChild {
 
 /// Options that every node has.
 #[derive(Debug, Default)]
-pub(super) struct Generic {
-    pub(super) node_name: Option<String>,
-    pub(super) read_only: Option<bool>,
-    pub(super) auto_read_only: Option<bool>,
-    pub(super) force_share: Option<bool>,
-    pub(super) cache_direct: Option<bool>,
-    pub(super) cache_no_flush: Option<bool>,
-    pub(super) active: Option<bool>,
-    pub(super) discard: Option<Result<Discard, OptionsError>>,
-    pub(super) detect_zeroes: Option<Result<DetectZeroes, OptionsError>>,
+pub(crate) struct Generic {
+    pub(crate) node_name: Option<String>,
+    pub(crate) read_only: Option<bool>,
+    pub(crate) auto_read_only: Option<bool>,
+    pub(crate) force_share: Option<bool>,
+    pub(crate) cache_direct: Option<bool>,
+    pub(crate) cache_no_flush: Option<bool>,
+    pub(crate) active: Option<bool>,
+    pub(crate) discard: Option<Result<Discard, OptionsError>>,
+    pub(crate) detect_zeroes: Option<Result<DetectZeroes, OptionsError>>,
 }
 
 /// Whether discards reach the image. Those of an array reach no child either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Discard {
+pub(crate) enum Discard {
     Ignore,
     Unmap,
 }
 
 /// Whether writes of zeroes become zeroing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum DetectZeroes {
+pub(crate) enum DetectZeroes {
     Off,
     On,
     Unmap,
@@ -169,7 +169,7 @@ impl DraftChild {
 
 impl Generic {
     /// As bdrv_open_common, then bdrv_assign_node_name.
-    fn check(&self) -> Result<(), OptionsError> {
+    pub(crate) fn check(&self) -> Result<(), OptionsError> {
         if self.force_share == Some(true) && self.read_only != Some(true) {
             return Err(OptionsError::SharedWritable);
         }

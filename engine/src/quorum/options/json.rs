@@ -75,7 +75,7 @@ fn draft(object: &Map<String, Value>, path: &str, depth: usize) -> Result<Draft,
     })
 }
 
-fn generic(object: &Object<'_>) -> Result<Generic, OptionsError> {
+pub(crate) fn generic(object: &Object<'_>) -> Result<Generic, OptionsError> {
     let node_name = object.text("node-name")?.map(str::to_owned);
     let discard = object.text("discard")?.map(|discard| match discard {
         "ignore" => Ok(Discard::Ignore),
@@ -142,17 +142,17 @@ pub(super) fn detect_zeroes_named(name: &str) -> Option<DetectZeroes> {
 }
 
 /// A JSON object, and the path that leads to it.
-struct Object<'a> {
-    object: &'a Map<String, Value>,
-    path: &'a str,
+pub(crate) struct Object<'a> {
+    pub(crate) object: &'a Map<String, Value>,
+    pub(crate) path: &'a str,
 }
 
 impl<'a> Object<'a> {
-    fn full(&self, name: &str) -> String {
+    pub(crate) fn full(&self, name: &str) -> String {
         if self.path.is_empty() { name.into() } else { format!("{}.{name}", self.path) }
     }
 
-    fn text(&self, name: &str) -> Result<Option<&'a str>, OptionsError> {
+    pub(crate) fn text(&self, name: &str) -> Result<Option<&'a str>, OptionsError> {
         let text =
             |value: &'a Value| value.as_str().ok_or_else(|| wrong_type(&self.full(name), "string"));
         self.object.get(name).map(text).transpose()
@@ -174,7 +174,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    fn refuse_others(&self, known: &[&str]) -> Result<(), OptionsError> {
+    pub(crate) fn refuse_others(&self, known: &[&str]) -> Result<(), OptionsError> {
         match self.object.keys().find(|name| !known.contains(&name.as_str())) {
             Some(name) => Err(OptionsError::Unexpected(self.full(name))),
             None => Ok(()),
@@ -182,11 +182,11 @@ impl<'a> Object<'a> {
     }
 }
 
-fn wrong_type(name: &str, expected: &'static str) -> OptionsError {
+pub(crate) fn wrong_type(name: &str, expected: &'static str) -> OptionsError {
     OptionsError::WrongType { name: name.into(), expected }
 }
 
-fn not_a_choice(name: &'static str, value: &str) -> OptionsError {
+pub(crate) fn not_a_choice(name: &'static str, value: &str) -> OptionsError {
     OptionsError::NotAChoice { name, value: value.into() }
 }
 
