@@ -7,6 +7,7 @@ mod bed;
 mod errno;
 mod errors;
 mod file;
+mod gluster;
 mod graph;
 mod laws;
 mod memory;
