@@ -6,24 +6,32 @@
 //! has no thread and no deadline.
 //!
 //! - [`options`]: which image, from a URI, JSON or a builder,
+//! - [`Client`]: connections that images share; it opens nodes of an array's definition, too,
+//! - [`Gluster`]: an open image; [`create`] makes one,
 //! - [`done`]: what an answer of libgfapi means, pure,
-//! - [`device`]: an open image; [`create`](create::create) makes one,
-//! - [`pool`]: connections that images share,
-//! - [`notice`]: what is worth knowing beside the answers.
+//! - [`Notice`]: what is worth knowing beside the answers.
 //!
 //! Absent on purpose: reopening (open a second device and swap it), locks, and a reading ahead or a
 //! cache of its own.
 
 pub mod api;
-pub mod create;
-pub mod device;
+mod create;
+mod device;
 pub mod done;
-pub mod error;
+mod error;
 mod extent;
 mod json;
-pub mod notice;
+mod notice;
 pub mod options;
-pub mod pool;
+mod pool;
 mod resize;
+mod state;
 mod turns;
 mod uri;
+
+pub use create::create;
+pub use device::Gluster;
+pub use error::{GlusterError, GlusterOptionsError, UriFault};
+pub use notice::{Notice, Notices};
+pub use options::GlusterOptions;
+pub use pool::Client;

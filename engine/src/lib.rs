@@ -25,6 +25,6 @@ pub mod vote;
 pub use device::{BlockDevice, Extent, ExtentKind, Flags, IoFuture, Limits, Prealloc, ZeroFlags};
 pub use errno::{Errno, Result};
 pub use event::{Event, EventSink, NodeName, OpType, SECTOR_BYTES, Sectors};
-pub use gluster::{device::Gluster, options::GlusterOptions, pool::Client};
+pub use gluster::{Gluster, GlusterOptions};
 pub use memory::{Image, Memory};
 pub use quorum::{Quorum, options::QuorumOptions};

@@ -10,6 +10,7 @@ use super::{
     options::GlusterOptions,
     pool::{Client, Connection},
     resize::resize,
+    state::{Image, State},
     turns::Turns,
 };
 use crate::{
@@ -18,13 +19,7 @@ use crate::{
     event::SECTOR_BYTES,
 };
 use bytes::Bytes;
-use std::{
-    mem,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::sync::{Arc, atomic::Ordering};
 
 /// A block device over a file of a gluster volume.
 ///
@@ -39,24 +34,6 @@ pub struct Gluster {
     seeks: bool,
     state: Arc<State>,
     turns: Turns,
-}
-
-/// What work that nobody waits for has to know.
-struct State {
-    /// `None` once closed or ejected.
-    image: Mutex<Option<Arc<Image>>>,
-    /// Requests beyond it are refused.
-    bytes: AtomicU64,
-    /// Why the image was ejected.
-    lost: OnceLock<Errno>,
-    name: String,
-    notices: Arc<dyn Notices>,
-}
-
-/// An open file and its share of the connection, in the order in which they are let go of.
-struct Image {
-    file: Arc<dyn File>,
-    _connection: Connection,
 }
 
 impl Gluster {
@@ -85,13 +62,8 @@ impl Gluster {
         };
         let seeks = extent::seeks(&*file, stat.bytes).await;
         let alignment = if options.direct() { SECTOR } else { 1 };
-        let state = State {
-            image: Mutex::new(Some(Arc::new(Image { file, _connection: connection }))),
-            bytes: AtomicU64::new(rounded(stat.bytes, alignment)),
-            lost: OnceLock::new(),
-            name: options.to_string(),
-            notices,
-        };
+        let bytes = rounded(stat.bytes, alignment);
+        let state = State::new(Image::new(file, connection), bytes, options.to_string(), notices);
         let limits = Limits {
             request_alignment: alignment,
             max_transfer: Some(TRANSFER_MAX),
@@ -310,37 +282,9 @@ impl BlockDevice for Gluster {
 impl Drop for Gluster {
     fn drop(&mut self) {
         if self.state.take().is_some() && !self.limits.read_only {
-            self.state.tell(Notice::NotClosed { image: self.state.name.clone() });
+            let image = self.options.to_string();
+            self.state.notices.notice(Notice::NotClosed { image });
         }
-    }
-}
-
-impl State {
-    fn image(&self) -> Result<Arc<Image>> {
-        self.locked().clone().ok_or(Errno::ENOMEDIUM)
-    }
-
-    fn take(&self) -> Option<Arc<Image>> {
-        mem::take(&mut *self.locked())
-    }
-
-    async fn sync(&self) -> Result<()> {
-        let synced = done::plain(self.image()?.file.fsync().await);
-        if let Err(errno) = synced {
-            // As qemu_gluster_co_flush_to_disk, which closes the file under the requests in flight.
-            self.lost.get_or_init(|| errno);
-            drop(self.take());
-            self.tell(Notice::Ejected { image: self.name.clone(), errno });
-        }
-        synced
-    }
-
-    fn tell(&self, notice: Notice) {
-        self.notices.notice(notice);
-    }
-
-    fn locked(&self) -> MutexGuard<'_, Option<Arc<Image>>> {
-        self.image.lock().expect("nothing panics under this lock")
     }
 }
 

@@ -10,7 +10,8 @@ use super::{
     uri::{self, Located},
 };
 use crate::quorum::options::{
-    DetectZeroes, Discard, Object, OptionsError, generic, not_a_choice, number, on_off, wrong_type,
+    DetectZeroes, Discard, GENERIC, Object, OptionsError, generic, not_a_choice, number, on_off,
+    wrong_type,
 };
 use serde_json::{Map, Value, json};
 
@@ -39,7 +40,7 @@ pub(super) fn parse(value: &Value) -> Result<GlusterOptions, GlusterOptionsError
     let logfile = object.text("logfile")?;
     let (servers, volume, path) = match object.text("filename")? {
         Some(filename) => {
-            object.refuse_others(&[&COMMON[..], &["filename"]].concat())?;
+            object.refuse_others(&[&GENERIC[..], &["debug", "logfile", "filename"]].concat())?;
             let Located { server, volume, path } = uri::parse(filename)?;
             (vec![server], volume, path)
         }
@@ -49,7 +50,8 @@ pub(super) fn parse(value: &Value) -> Result<GlusterOptions, GlusterOptionsError
             let path = text(&object, "path")?;
             let servers = values.iter().enumerate().map(|(at, value)| server(value, at));
             let servers = servers.collect::<Result<_, _>>()?;
-            object.refuse_others(&[&COMMON[..], &["server", "volume", "path"]].concat())?;
+            let known = ["debug", "logfile", "server", "volume", "path"];
+            object.refuse_others(&[&GENERIC[..], &known].concat())?;
             (servers, volume, path)
         }
     };
@@ -189,18 +191,3 @@ pub(super) fn print(options: &GlusterOptions) -> Value {
 
 /// The driver that all of this is about.
 pub(super) const DRIVER: &str = "gluster";
-
-/// What the object of an image may hold, whichever way it is located.
-const COMMON: [&str; 11] = [
-    "driver",
-    "node-name",
-    "discard",
-    "cache",
-    "active",
-    "read-only",
-    "auto-read-only",
-    "force-share",
-    "detect-zeroes",
-    "debug",
-    "logfile",
-];

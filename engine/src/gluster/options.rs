@@ -65,7 +65,7 @@ impl fmt::Display for Server {
 ///
 /// let built = GlusterOptions::builder("pictures", "2026/may.img").server(server).build()?;
 /// assert_eq!(built, options);
-/// # Ok::<(), quorate_engine::gluster::error::GlusterOptionsError>(())
+/// # Ok::<(), quorate_engine::gluster::GlusterOptionsError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GlusterOptions {

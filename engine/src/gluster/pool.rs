@@ -2,7 +2,6 @@
 
 use super::{
     api::{Connected, Gfapi, Volume},
-    create,
     device::Gluster,
     error::GlusterError,
     json::DRIVER,
@@ -10,7 +9,7 @@ use super::{
     options::{Cluster, GlusterOptions},
 };
 use crate::{
-    device::{BlockDevice, Prealloc},
+    device::BlockDevice,
     graph::Opener,
     quorum::{error::OpenError, resolver::unknown_driver},
 };
@@ -46,19 +45,6 @@ impl Client {
     #[must_use]
     pub fn new(gfapi: Arc<dyn Gfapi>, notices: Arc<dyn Notices>) -> Self {
         Self { gfapi, notices, connections: Mutex::default() }
-    }
-
-    /// Creates an image, or empties the one that is there, as [`create::create`] says.
-    ///
-    /// # Errors
-    /// The image is too long, or gluster refuses something.
-    pub async fn create(
-        &self,
-        options: &GlusterOptions,
-        bytes: u64,
-        prealloc: Prealloc,
-    ) -> Result<(), GlusterError> {
-        create::create(options, bytes, prealloc, self).await
     }
 
     pub(super) fn notices(&self) -> Arc<dyn Notices> {

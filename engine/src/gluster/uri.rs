@@ -21,6 +21,9 @@ pub(super) struct Located {
     pub(super) path: String,
 }
 
+/// A name and what stands behind its `=`.
+type Parameter = (String, Option<String>);
+
 pub(super) fn parse(uri: &str) -> Result<Located, GlusterOptionsError> {
     locate(uri).map_err(|fault| GlusterOptionsError::Uri { uri: uri.into(), fault })
 }
@@ -57,7 +60,7 @@ fn split(path: &str) -> Option<(&str, &str)> {
 }
 
 fn inet_server(
-    parameters: &[(String, Option<String>)],
+    parameters: &[Parameter],
     authority: Option<Authority<'_>>,
 ) -> Result<Server, UriFault> {
     if let Some((name, _)) = parameters.first() {
@@ -72,7 +75,7 @@ fn inet_server(
 }
 
 fn unix_server(
-    parameters: &[(String, Option<String>)],
+    parameters: &[Parameter],
     authority: Option<Authority<'_>>,
 ) -> Result<Server, UriFault> {
     if let Some((other, _)) = parameters.iter().find(|(name, _)| name != "socket") {
@@ -108,7 +111,7 @@ fn port(authority: Authority<'_>) -> Result<Option<u16>, UriFault> {
 }
 
 /// As g_uri_parse_params: names and values between `&`, one of which may be the last character.
-fn parameters(query: Option<&EStr<Query>>) -> Result<Vec<(String, Option<String>)>, UriFault> {
+fn parameters(query: Option<&EStr<Query>>) -> Result<Vec<Parameter>, UriFault> {
     let Some(query) = query else { return Ok(Vec::new()) };
     let mut parts: Vec<_> = query.split('&').collect();
     parts.pop_if(|part| part.is_empty());

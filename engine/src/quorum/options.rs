@@ -18,7 +18,7 @@ pub(crate) use dotted::{number, on_off};
 pub(crate) use draft::{DetectZeroes, Discard, check_node_name};
 pub use error::OptionsError;
 pub(crate) use error::QMP_CLASS;
-pub(crate) use json::{Object, generic, not_a_choice, wrong_type};
+pub(crate) use json::{GENERIC, Object, generic, not_a_choice, wrong_type};
 pub use warning::Warning;
 
 use draft::{Draft, DraftChild, Generic};

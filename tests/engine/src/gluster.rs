@@ -15,10 +15,9 @@ mod uri;
 use crate::task::now;
 use fake::Fake;
 use quorate_engine::{
-    Client, Gluster, GlusterOptions,
+    Gluster, GlusterOptions,
     gluster::{
-        error::GlusterError,
-        notice::Notice,
+        Client, GlusterError, Notice,
         options::{GlusterBuilder, Server},
     },
 };

@@ -61,7 +61,7 @@ fn draft(object: &Map<String, Value>, path: &str, depth: usize) -> Result<Draft,
         .map(|name| read_pattern_named(name).ok_or_else(|| not_a_choice("read-pattern", name)));
     let read_pattern = read_pattern.transpose()?;
     let overlap = object.text("overlap")?.map(overlap_named).transpose()?;
-    object.refuse_others(&KNOWN)?;
+    object.refuse_others(&[&GENERIC[..], &KNOWN].concat())?;
     Ok(Draft {
         generic: Ok(generic),
         children: Ok(children),
@@ -190,8 +190,8 @@ pub(crate) fn not_a_choice(name: &'static str, value: &str) -> OptionsError {
     OptionsError::NotAChoice { name, value: value.into() }
 }
 
-/// What an array's object may hold.
-const KNOWN: [&str; 15] = [
+/// What every node's object may hold.
+pub(crate) const GENERIC: [&str; 9] = [
     "driver",
     "node-name",
     "discard",
@@ -201,10 +201,8 @@ const KNOWN: [&str; 15] = [
     "auto-read-only",
     "force-share",
     "detect-zeroes",
-    "blkverify",
-    "children",
-    "vote-threshold",
-    "rewrite-corrupted",
-    "read-pattern",
-    "overlap",
 ];
+
+/// What an array's object may hold beside it.
+const KNOWN: [&str; 6] =
+    ["blkverify", "children", "vote-threshold", "rewrite-corrupted", "read-pattern", "overlap"];

@@ -2,7 +2,10 @@
 
 use super::{Bed, FILE, image, plain};
 use crate::task::now;
-use quorate_engine::{Errno, Prealloc, gluster::error::GlusterError};
+use quorate_engine::{
+    Errno, Prealloc,
+    gluster::{self, GlusterError},
+};
 
 /// G05: QEMU of 2013 made 512 bytes of 1000.
 #[test]
@@ -93,5 +96,5 @@ fn what_failed_first_is_the_error() {
 }
 
 fn create(bed: &Bed, bytes: u64, prealloc: Prealloc) -> Result<(), GlusterError> {
-    now(bed.client.create(&image(plain), bytes, prealloc))
+    now(gluster::create(&image(plain), bytes, prealloc, &bed.client))
 }

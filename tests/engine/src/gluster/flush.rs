@@ -2,9 +2,7 @@
 
 use super::{Bed, NAME, plain};
 use crate::task::{Task, now};
-use quorate_engine::{
-    BlockDevice, Errno, Flags, Gluster, Prealloc, Result, gluster::notice::Notice,
-};
+use quorate_engine::{BlockDevice, Errno, Flags, Gluster, Prealloc, Result, gluster::Notice};
 
 #[test]
 fn a_flush_is_an_fsync_and_anything_but_0_is_its_failure() {

@@ -5,7 +5,7 @@ use crate::task::now;
 use futures_lite::future::block_on;
 use quorate_engine::{
     BlockDevice, Errno, Flags, GlusterOptions, QuorumOptions,
-    gluster::{notice::Notice, options::Server},
+    gluster::{Notice, options::Server},
     graph::Graph,
 };
 use serde_json::json;
