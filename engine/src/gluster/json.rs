@@ -10,8 +10,8 @@ use super::{
     uri::{self, Located},
 };
 use crate::quorum::options::{
-    DetectZeroes, Discard, GENERIC, Object, OptionsError, generic, not_a_choice, number, on_off,
-    wrong_type,
+    DetectZeroes, Discard, GENERIC, Generic, Object, OptionsError, generic, not_a_choice, number,
+    on_off, wrong_type,
 };
 use serde_json::{Map, Value, json};
 
@@ -24,6 +24,47 @@ pub(super) fn parse(value: &Value) -> Result<GlusterOptions, GlusterOptionsError
     }
     let generic = generic(&object)?;
     generic.check()?;
+    let debug = debug(&object)?;
+    let logfile = object.text("logfile")?;
+    let mut options = match object.text("filename")? {
+        Some(filename) => by_uri(&object, filename)?,
+        None => by_name(&object)?,
+    };
+    refuse(&generic)?;
+    options.cluster.debug = debug;
+    if let Some(logfile) = logfile {
+        options.cluster.logfile = logfile.into();
+    }
+    options.node_name = generic.node_name.unwrap_or_default().into();
+    options.read_only = generic.read_only == Some(true);
+    options.auto_read_only = generic.auto_read_only == Some(true);
+    options.force_share = generic.force_share == Some(true);
+    options.direct = generic.cache_direct == Some(true);
+    options.no_flush = generic.cache_no_flush == Some(true);
+    options.unmap = generic.discard == Some(Ok(Discard::Unmap));
+    options.checked()
+}
+
+/// The image that `filename` names.
+fn by_uri(object: &Object<'_>, filename: &str) -> Result<GlusterOptions, GlusterOptionsError> {
+    object.refuse_others(&[&GENERIC[..], &["debug", "logfile", "filename"]].concat())?;
+    let Located { server, volume, path } = uri::parse(filename)?;
+    Ok(GlusterOptions::new(vec![server], volume, path))
+}
+
+fn by_name(object: &Object<'_>) -> Result<GlusterOptions, GlusterOptionsError> {
+    let values = server_values(object)?;
+    let volume = text(object, "volume")?;
+    let path = text(object, "path")?;
+    let servers = values.iter().enumerate().map(|(at, value)| server(value, at));
+    let servers = servers.collect::<Result<_, _>>()?;
+    let known = ["debug", "logfile", "server", "volume", "path"];
+    object.refuse_others(&[&GENERIC[..], &known].concat())?;
+    Ok(GlusterOptions::new(servers, volume, path))
+}
+
+/// What QEMU takes and the engine cannot do.
+fn refuse(generic: &Generic) -> Result<(), GlusterOptionsError> {
     if matches!(generic.detect_zeroes, Some(Ok(DetectZeroes::On | DetectZeroes::Unmap))) {
         return Err(GlusterOptionsError::Refused {
             option: "detect-zeroes",
@@ -36,38 +77,7 @@ pub(super) fn parse(value: &Value) -> Result<GlusterOptions, GlusterOptionsError
             reason: "an open image is active",
         });
     }
-    let debug = debug(&object)?;
-    let logfile = object.text("logfile")?;
-    let (servers, volume, path) = match object.text("filename")? {
-        Some(filename) => {
-            object.refuse_others(&[&GENERIC[..], &["debug", "logfile", "filename"]].concat())?;
-            let Located { server, volume, path } = uri::parse(filename)?;
-            (vec![server], volume, path)
-        }
-        None => {
-            let values = server_values(&object)?;
-            let volume = text(&object, "volume")?;
-            let path = text(&object, "path")?;
-            let servers = values.iter().enumerate().map(|(at, value)| server(value, at));
-            let servers = servers.collect::<Result<_, _>>()?;
-            let known = ["debug", "logfile", "server", "volume", "path"];
-            object.refuse_others(&[&GENERIC[..], &known].concat())?;
-            (servers, volume, path)
-        }
-    };
-    let mut options = GlusterOptions::new(servers, volume, path);
-    options.node_name = generic.node_name.unwrap_or_default().into();
-    options.cluster.debug = debug;
-    if let Some(logfile) = logfile {
-        options.cluster.logfile = logfile.into();
-    }
-    options.read_only = generic.read_only == Some(true);
-    options.auto_read_only = generic.auto_read_only == Some(true);
-    options.force_share = generic.force_share == Some(true);
-    options.direct = generic.cache_direct == Some(true);
-    options.no_flush = generic.cache_no_flush == Some(true);
-    options.unmap = generic.discard == Some(Ok(Discard::Unmap));
-    options.checked()
+    Ok(())
 }
 
 /// The object with flags and numbers where texts stand for them. A text that does not is left to be

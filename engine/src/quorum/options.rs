@@ -15,13 +15,13 @@ mod json;
 mod warning;
 
 pub(crate) use dotted::{number, on_off};
-pub(crate) use draft::{DetectZeroes, Discard, check_node_name};
+pub(crate) use draft::{DetectZeroes, Discard, Generic, check_node_name};
 pub use error::OptionsError;
 pub(crate) use error::QMP_CLASS;
 pub(crate) use json::{GENERIC, Object, generic, not_a_choice, wrong_type};
 pub use warning::Warning;
 
-use draft::{Draft, DraftChild, Generic};
+use draft::{Draft, DraftChild};
 
 /// How an array reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
