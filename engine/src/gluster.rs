@@ -7,7 +7,7 @@
 //!
 //! - [`options`]: which image, from a URI, JSON or a builder,
 //! - [`Client`]: connections that images share; it opens nodes of an array's definition, too,
-//! - [`Gluster`]: an open image; [`create`] makes one,
+//! - [`Gluster`]: an open image; [`create()`] makes one,
 //! - [`done`]: what an answer of libgfapi means, pure,
 //! - [`Notice`]: what is worth knowing beside the answers.
 //!

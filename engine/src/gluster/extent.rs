@@ -24,7 +24,7 @@ pub(super) async fn status(file: &dyn File, offset: u64, bytes: u64, end: u64) -
         }
         Ok(next) if next == offset => {
             match done::place(file.seek(offset, Seek::Hole).await) {
-                Ok(hole) if hole > offset && hole <= end => data(bytes.min(hole - offset)),
+                Ok(hole) if hole > offset => data(bytes.min(hole - offset)),
                 // Somebody has dug a hole meanwhile, or the answer cannot be right.
                 _ => data(bytes),
             }

@@ -70,7 +70,7 @@ fn inet_server(
     let port = authority.map(port).transpose()?.flatten();
     Ok(Server::Inet {
         host: host.unwrap_or_else(|| "localhost".into()),
-        port: port.filter(|&port| port != 0).unwrap_or(PORT),
+        port: port.unwrap_or(PORT),
     })
 }
 

@@ -95,6 +95,31 @@ fn what_failed_first_is_the_error() {
     assert!(error.to_string().contains("an unfinished file is left"), "{error}");
 }
 
+#[test]
+fn a_file_is_called_empty_only_if_gluster_has_emptied_and_closed_it() {
+    // Spoilt are the emptying as it is given its old length back, once more, and the close.
+    for (spoilt, holds, emptied) in [
+        ([false, false, false], 0, true),
+        ([true, false, false], 0, true),
+        ([true, true, false], 512, false),
+        ([false, false, true], 0, false),
+    ] {
+        let bed = Bed::new();
+        bed.fake.answer("zerofill", -1, 28);
+        for (call, spoilt) in ["ftruncate 0", "ftruncate 0", "close"].into_iter().zip(spoilt) {
+            if spoilt {
+                bed.fake.answer(call, -1, 5);
+            }
+        }
+        let error = create(&bed, 512, Prealloc::Full).unwrap_err();
+        let GlusterError::Unfinished { errno, emptied: told, .. } = error else {
+            panic!("{error}")
+        };
+        assert_eq!((errno, told), (Errno::ENOSPC, emptied), "{spoilt:?}");
+        assert_eq!(bed.fake.get(FILE).unwrap().len(), holds, "{spoilt:?}");
+    }
+}
+
 fn create(bed: &Bed, bytes: u64, prealloc: Prealloc) -> Result<(), GlusterError> {
     now(gluster::create(&image(plain), bytes, prealloc, &bed.client))
 }
