@@ -258,7 +258,7 @@ impl BlockDevice for Gluster {
             let (image, state) = (self.state.take(), self.state.clone());
             let work = async move {
                 let closed = match image {
-                    Some(image) => done::plain(image.file.close().await),
+                    Some(image) => state.close(&image).await,
                     None => Ok(()),
                 };
                 // A flush that nobody waited for may have failed meanwhile.
@@ -278,10 +278,10 @@ impl BlockDevice for Gluster {
     }
 }
 
-/// Lets go of the file; what its close comes to is then not known.
+/// Lets go of the file; what its close comes to, nobody hears then.
 impl Drop for Gluster {
     fn drop(&mut self) {
-        if self.state.take().is_some() && !self.limits.read_only {
+        if !self.limits.read_only && !self.state.is_over() {
             let image = self.options.to_string();
             self.state.notices.notice(Notice::NotClosed { image });
         }

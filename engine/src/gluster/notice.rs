@@ -20,7 +20,8 @@ pub enum Notice {
         /// The error number of the first try.
         errno: Errno,
     },
-    /// The image went away and nobody had closed it. Writes that were acknowledged may have failed.
+    /// The image went away and nobody had waited for its close. Writes that were acknowledged may
+    /// have failed.
     NotClosed {
         /// The image.
         image: String,

@@ -9,7 +9,10 @@ use super::{
 use crate::errno::{Errno, Result};
 use std::{
     mem,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, atomic::AtomicU64},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 /// What work that nobody waits for has to know.
@@ -20,6 +23,8 @@ pub(super) struct State {
     pub(super) bytes: AtomicU64,
     /// Why the image was ejected.
     pub(super) lost: OnceLock<Errno>,
+    /// Whether it is known what the close of the file came to.
+    closed: AtomicBool,
     name: String,
     pub(super) notices: Arc<dyn Notices>,
 }
@@ -36,6 +41,7 @@ impl State {
             image: Mutex::new(Some(Arc::new(image))),
             bytes: AtomicU64::new(bytes),
             lost: OnceLock::new(),
+            closed: AtomicBool::new(false),
             name,
             notices,
         }
@@ -60,6 +66,18 @@ impl State {
             self.notices.notice(Notice::Ejected { image: self.name.clone(), errno });
         }
         synced
+    }
+
+    /// Closes the file once its requests have ended.
+    pub(super) async fn close(&self, image: &Image) -> Result<()> {
+        let closed = done::plain(image.file.close().await);
+        self.closed.store(true, Ordering::SeqCst);
+        closed
+    }
+
+    /// Whether everything is known that gluster could say of what was written.
+    pub(super) fn is_over(&self) -> bool {
+        self.closed.load(Ordering::SeqCst) || self.lost.get().is_some()
     }
 
     fn locked(&self) -> MutexGuard<'_, Option<Arc<Image>>> {

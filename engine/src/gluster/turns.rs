@@ -9,7 +9,7 @@ use futures_util::future::{BoxFuture, FutureExt, Shared};
 use std::{
     future::Future,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -35,12 +35,7 @@ impl Turns {
         &self,
         work: impl Future<Output = Result<()>> + Send + 'static,
     ) -> Result<()> {
-        let work = {
-            let mut last = self.last.lock().expect("nothing panics under this lock");
-            let work = behind(last.take(), work);
-            *last = Some(Turn { work: work.clone(), open: None });
-            work
-        };
+        let work = append(&mut self.last(), work, None);
         work.await
     }
 
@@ -51,27 +46,41 @@ impl Turns {
         work: impl Future<Output = Result<()>> + Send + 'static,
     ) -> Result<()> {
         let work = {
-            let mut last = self.last.lock().expect("nothing panics under this lock");
-            let open = last.as_ref().and_then(|turn| turn.open.as_ref());
-            match last.as_ref().filter(|_| open.is_some_and(|open| open.load(Ordering::SeqCst))) {
+            let mut last = self.last();
+            match last.as_ref().filter(|turn| turn.is_open()) {
                 Some(turn) => turn.work.clone(),
                 None => {
                     let open = Arc::new(AtomicBool::new(true));
                     let begun = open.clone();
-                    let work = behind(last.take(), async move {
+                    let work = async move {
                         begun.store(false, Ordering::SeqCst);
                         work.await
-                    });
-                    *last = Some(Turn { work: work.clone(), open: Some(open) });
-                    work
+                    };
+                    append(&mut last, work, Some(open))
                 }
             }
         };
         work.await
     }
+
+    fn last(&self) -> MutexGuard<'_, Option<Turn>> {
+        self.last.lock().expect("nothing panics under this lock")
+    }
 }
 
-fn behind(before: Option<Turn>, work: impl Future<Output = Result<()>> + Send + 'static) -> Work {
+impl Turn {
+    fn is_open(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.load(Ordering::SeqCst))
+    }
+}
+
+/// Puts work behind the last one, and is the last one then.
+fn append(
+    last: &mut Option<Turn>,
+    work: impl Future<Output = Result<()>> + Send + 'static,
+    open: Option<Arc<AtomicBool>>,
+) -> Work {
+    let before = last.take();
     let work = async move {
         if let Some(before) = before {
             // Its own caller hears how it went.
@@ -79,5 +88,7 @@ fn behind(before: Option<Turn>, work: impl Future<Output = Result<()>> + Send + 
         }
         work.await
     };
-    work.boxed().shared()
+    let work = work.boxed().shared();
+    *last = Some(Turn { work: work.clone(), open });
+    work
 }

@@ -169,6 +169,13 @@ fn a_writable_image_that_nobody_closed_is_noticed() {
     assert_eq!(bed.fake.journal(), ["drop", "disconnect h:24007 v"]);
     drop(bed.open(|image| image.read_only(true)));
     assert_eq!(bed.told(), [], "nothing was written");
+    let image = bed.open(plain);
+    bed.fake.hold("close");
+    drop(Task::start(image.close()));
+    bed.fake.answer("close", -1, 28);
+    bed.fake.release("close");
+    drop(image);
+    assert_eq!(bed.told(), [Notice::NotClosed { image: NAME.into() }], "nobody has heard of it");
 }
 
 #[test]
