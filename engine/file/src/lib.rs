@@ -6,12 +6,11 @@
 
 #![forbid(unsafe_code)]
 
-mod pool;
-
 use bytes::Bytes;
 use quorate_engine::{
     BlockDevice, Errno, Extent, ExtentKind, Flags, IoFuture, Limits, Prealloc, Result, ZeroFlags,
 };
+use quorate_pool as pool;
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Seek, SeekFrom},

@@ -1,6 +1,7 @@
-//! Blocking work that a dropped future does not take back.
+//! Blocking work on the threads of the `blocking` crate, which a dropped future does not take back.
 
-use quorate_engine::Result;
+#![forbid(unsafe_code)]
+
 use std::{
     future::Future,
     pin::Pin,
@@ -10,10 +11,13 @@ use std::{
 /// Starts the work and waits for it. Dropping the future detaches it.
 ///
 /// A [`blocking::Task`] by itself is cancelled when dropped, if no thread has taken it yet.
-pub(crate) async fn run<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
+pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     Detaching(Some(blocking::unblock(work))).await
+}
+
+/// Starts the work, for nobody to wait for.
+pub fn detach(work: impl FnOnce() + Send + 'static) {
+    blocking::unblock(work).detach();
 }
 
 struct Detaching<T>(Option<blocking::Task<T>>);

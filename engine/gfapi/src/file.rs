@@ -1,0 +1,244 @@
+//! An open file of a volume.
+
+use crate::{
+    call::{Answer, Ask, Call, Waiting},
+    instance::{Descriptor, Instance},
+    turns::{Closed, Reach, Turns},
+};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use libc::{EBADF, EINVAL, ENOMEM, off_t, size_t};
+use quorate_engine::{
+    Errno, Result,
+    gluster::api::{Access, Done, File, Opened, ReadDone, Refusal, Seek, Stat, Volume},
+};
+use std::{
+    ffi::CString,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+/// A volume that is connected.
+pub(crate) struct Mounted(pub(crate) Arc<Instance>);
+
+impl Volume for Mounted {
+    fn open<'a>(&'a self, path: &'a str, access: Access) -> BoxFuture<'a, Opened> {
+        let flags = if access.write { libc::O_RDWR } else { libc::O_RDONLY }
+            | if access.direct { libc::O_DIRECT } else { 0 };
+        Box::pin(async move {
+            let (instance, path) = (self.0.clone(), c_text(path)?);
+            quorate_pool::run(move || Ok(handle(instance.open(&path, flags)?))).await
+        })
+    }
+
+    fn create<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Opened> {
+        Box::pin(async move {
+            let (instance, path) = (self.0.clone(), c_text(path)?);
+            let flags = libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC;
+            quorate_pool::run(move || Ok(handle(instance.create(&path, flags)?))).await
+        })
+    }
+}
+
+/// A text for C.
+pub(crate) fn c_text(text: &str) -> std::result::Result<CString, Refusal> {
+    CString::new(text).map_err(|_| {
+        let text = Some(format!("{text:?} has a NUL byte in it"));
+        Refusal { errno: EINVAL, text }
+    })
+}
+
+fn handle(io: Descriptor) -> Arc<dyn File> {
+    let (seek, turns) = (Mutex::new(None), Mutex::new(Turns::new()));
+    Arc::new(Handle(Arc::new(Shared { io, seek, turns })))
+}
+
+/// What the user of a file has of it. Dropping the last one closes the file.
+struct Handle(Arc<Shared>);
+
+/// What the calls of a file have in common.
+pub(crate) struct Shared {
+    pub(crate) io: Descriptor,
+    /// Where seeking is done, once there was any: libgfapi keeps what a seek finds in the descriptor,
+    /// and hands out whatever is there when it returns, which may be where a read ended meanwhile. For
+    /// the same reason there is one seek at a time.
+    seek: Mutex<Option<Descriptor>>,
+    turns: Mutex<Turns<Arc<Call>>>,
+}
+
+impl Shared {
+    pub(crate) fn turns(&self) -> MutexGuard<'_, Turns<Arc<Call>>> {
+        self.turns.lock().expect("nothing panics under this lock")
+    }
+
+    pub(crate) fn seek(&self, offset: off_t, whence: i32) -> std::result::Result<i64, Done> {
+        // What write-behind has acknowledged and not yet sent would be a hole: seeks go past its cache,
+        // while a stat waits for it.
+        self.io.stat()?;
+        let mut seek = self.seek.lock().expect("nothing panics under this lock");
+        if seek.is_none() {
+            let failed = |refusal: Refusal| Done { ret: -1, errno: refusal.errno };
+            *seek = Some(self.io.duplicate().map_err(failed)?);
+        }
+        seek.as_ref().expect("it was put there").seek(offset, whence)
+    }
+
+    /// Closes both descriptors. The one with the writes goes first, and what is wrong with it counts.
+    ///
+    /// # Safety
+    /// It is the file's last call, and every one before has answered.
+    pub(crate) unsafe fn close(&self) -> std::result::Result<i64, Done> {
+        let seek = self.seek.lock().expect("nothing panics under this lock").take();
+        // SAFETY: the caller says so.
+        let closed = unsafe { self.io.close() };
+        // SAFETY: it was taken, and seeks are over.
+        let other = seek.map_or(Ok(0), |seek| unsafe { seek.close() });
+        closed.and(other)
+    }
+}
+
+impl Handle {
+    /// Begins a call and waits for it.
+    async fn call(&self, reach: Reach, ask: Ask, buffer: Vec<u8>) -> (Answer, Vec<u8>) {
+        match self.begin(reach, ask, buffer) {
+            Ok(call) => Waiting(call).await,
+            Err(Closed) => (Answer::of(failed(EBADF)), Vec::new()),
+        }
+    }
+
+    fn begin(
+        &self,
+        reach: Reach,
+        ask: Ask,
+        buffer: Vec<u8>,
+    ) -> std::result::Result<Arc<Call>, Closed> {
+        let call = |number| Call::new(self.0.clone(), number, ask, buffer);
+        let (call, goes) = self.0.turns().begin(reach, call)?;
+        if goes {
+            call.clone().go();
+        }
+        Ok(call)
+    }
+
+    /// A call that changes a range.
+    async fn change(&self, offset: u64, bytes: u64, ask: impl FnOnce(Span) -> Ask) -> Done {
+        let Some(span) = span(offset, bytes) else { return failed(EINVAL) };
+        let reach = Reach::Writes(offset..offset + bytes);
+        self.call(reach, ask(span), Vec::new()).await.0.done
+    }
+}
+
+impl File for Handle {
+    fn pread(&self, offset: u64, bytes: usize) -> BoxFuture<'_, ReadDone> {
+        Box::pin(async move {
+            let refused = |errno| ReadDone { done: failed(errno), buffer: Bytes::new() };
+            let Some(span) = span(offset, bytes as u64) else { return refused(EINVAL) };
+            let mut buffer = Vec::new();
+            if buffer.try_reserve_exact(bytes).is_err() {
+                return refused(ENOMEM);
+            }
+            buffer.resize(bytes, 0);
+            let reach = Reach::Reads(offset..offset + bytes as u64);
+            let (answer, buffer) =
+                self.call(reach, Ask::Read { offset: span.offset }, buffer).await;
+            ReadDone { done: answer.done, buffer: buffer.into() }
+        })
+    }
+
+    fn pwrite(&self, offset: u64, data: Bytes) -> BoxFuture<'_, Done> {
+        let bytes = data.len() as u64;
+        Box::pin(self.change(offset, bytes, |span| Ask::Write { offset: span.offset, data }))
+    }
+
+    fn zerofill(&self, offset: u64, bytes: u64) -> BoxFuture<'_, Done> {
+        Box::pin(
+            self.change(offset, bytes, |span| Ask::Zerofill {
+                offset: span.offset,
+                bytes: span.bytes,
+            }),
+        )
+    }
+
+    fn discard(&self, offset: u64, bytes: u64) -> BoxFuture<'_, Done> {
+        Box::pin(
+            self.change(offset, bytes, |span| Ask::Discard {
+                offset: span.offset,
+                bytes: span.size,
+            }),
+        )
+    }
+
+    fn fsync(&self) -> BoxFuture<'_, Done> {
+        Box::pin(async { self.call(Reach::File, Ask::Fsync, Vec::new()).await.0.done })
+    }
+
+    /// Takes its turn with every call that has a range: which bytes it changes depends on the length
+    /// that the file has by then.
+    fn ftruncate(&self, bytes: u64) -> BoxFuture<'_, Done> {
+        Box::pin(async move {
+            let Ok(bytes) = off_t::try_from(bytes) else { return failed(EINVAL) };
+            let everywhere = Reach::Writes(0..u64::MAX);
+            self.call(everywhere, Ask::Truncate { bytes }, Vec::new()).await.0.done
+        })
+    }
+
+    fn fallocate(&self, offset: u64, bytes: u64) -> BoxFuture<'_, Done> {
+        Box::pin(
+            self.change(offset, bytes, |span| Ask::Allocate {
+                offset: span.offset,
+                bytes: span.size,
+            }),
+        )
+    }
+
+    fn seek(&self, offset: u64, what: Seek) -> BoxFuture<'_, Done> {
+        let whence = match what {
+            Seek::Data => libc::SEEK_DATA,
+            Seek::Hole => libc::SEEK_HOLE,
+        };
+        Box::pin(async move {
+            let Ok(at) = off_t::try_from(offset) else { return failed(EINVAL) };
+            let ask = Ask::Seek { offset: at, whence };
+            self.call(Reach::Reads(offset..u64::MAX), ask, Vec::new()).await.0.done
+        })
+    }
+
+    fn stat(&self) -> BoxFuture<'_, Result<Stat>> {
+        Box::pin(async {
+            let answer = self.call(Reach::File, Ask::Stat, Vec::new()).await.0;
+            let errno = || Errno::from_number(answer.done.errno).unwrap_or(Errno::EIO);
+            answer.stat.ok_or_else(errno)
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, Done> {
+        Box::pin(async { self.call(Reach::Close, Ask::Close, Vec::new()).await.0.done })
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // It may be closed already. What comes of it nobody is there to hear.
+        let _ = self.begin(Reach::Close, Ask::Close, Vec::new());
+    }
+}
+
+fn failed(errno: i32) -> Done {
+    Done { ret: -1, errno }
+}
+
+/// A range as C says it.
+struct Span {
+    offset: off_t,
+    bytes: off_t,
+    size: size_t,
+}
+
+/// None where a file cannot be: gluster would acknowledge a write there, and fail a sync much later.
+fn span(offset: u64, bytes: u64) -> Option<Span> {
+    off_t::try_from(offset.checked_add(bytes)?).ok()?;
+    Some(Span {
+        offset: offset.try_into().ok()?,
+        bytes: bytes.try_into().ok()?,
+        size: bytes.try_into().ok()?,
+    })
+}
