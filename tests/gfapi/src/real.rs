@@ -72,7 +72,8 @@ fn missing() -> Option<String> {
 }
 
 fn beside_glusterd(filters: &[String]) -> ExitCode {
-    let directory = tempfile::tempdir().expect("there is a place for temporary files");
+    let directory = tempfile::Builder::new().prefix("quorate-gluster-").tempdir();
+    let directory = directory.expect("there is a place for temporary files");
     let status = Command::new("setpriv")
         .args(["--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork"])
         .args(["--kill-child", "sh", "-c", include_str!("real/namespace.sh"), "sh"])
