@@ -69,11 +69,10 @@ fn by_answer(servers: &[Server], patience: Duration) -> Result<Vec<Server>, Refu
         });
     }
     let mut answers: Vec<Option<io::Result<()>>> = distinct.iter().map(|_| None).collect();
-    let deadline = now() + patience;
+    let deadline = now().checked_add(patience);
+    let left = || deadline.map_or(Duration::MAX, |at| at.saturating_duration_since(now()));
     while let Some(None) = answers.iter().find(|answer| !matches!(answer, Some(Err(_)))) {
-        let Ok((i, answer)) = told.recv_timeout(deadline.saturating_duration_since(now())) else {
-            break;
-        };
+        let Ok((i, answer)) = told.recv_timeout(left()) else { break };
         // A server that was waited for in vain has not answered.
         answers[i] = Some(answer).filter(|a| !timed_out(a));
     }

@@ -9,7 +9,10 @@ use quorate_engine::{
     gluster::api::{Access, Done, File, ReadDone, Refusal, Seek, Stat},
 };
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, Wake, Waker},
     thread,
 };
@@ -172,6 +175,30 @@ fn a_wake_that_panics_ends_in_the_callback() {
         panic!("it was answered")
     };
     assert_eq!(read, ReadDone { done: done(8), buffer: vec![7; 8].into() });
+    fake.how(How::Inside);
+}
+
+#[test]
+fn who_polled_last_is_woken() {
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    let fake = Fake::new("woken", &[7; 8]);
+    let file = fake.file();
+    fake.how(How::Held);
+    let mut read = file.pread(0, 8);
+    let woken = [(); 2].map(|()| {
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(woken.clone());
+        assert!(read.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        woken
+    });
+    fake.answer(0);
+    assert_eq!(woken.map(|woken| woken.0.load(Ordering::SeqCst)), [false, true]);
     fake.how(How::Inside);
 }
 

@@ -107,6 +107,14 @@ fn a_server_that_does_not_answer_is_asked_last() {
 }
 
 #[test]
+fn a_server_that_answers_is_not_kept_waiting_for_the_next() {
+    let (silent, _full) = silent();
+    let fake = Fake::new("first", b"");
+    let patience = Patience { server: Duration::MAX, volume: Duration::MAX };
+    assert!(fake.connect(vec![refuses(), fake.server(), silent], patience).is_ok());
+}
+
+#[test]
 fn servers_that_are_not_there_are_named() {
     let (silent, _full) = silent();
     let fake = Fake::new("nobody", b"");

@@ -44,7 +44,7 @@ pub(crate) enum How {
     Inside,
     /// When the test says so.
     Held,
-    /// Not at all: they are not taken.
+    /// Not at all: they are not taken. With 0 the error number stays what it was.
     Refused(i32),
 }
 
@@ -208,7 +208,9 @@ impl Fake {
             }
             How::Refused(errno) => {
                 drop(state);
-                functions::set_errno(errno);
+                if errno != 0 {
+                    functions::set_errno(errno);
+                }
                 return -1;
             }
             How::Inside => state.take_effect(&what),

@@ -186,7 +186,6 @@ unsafe extern "C" fn open(fs: *mut glfs_t, path: *const c_char, flags: c_int) ->
     let (fake, path) = unsafe { (object(fs).fake.clone(), text(path)) };
     fake.note(format!("open {path} {flags:o}"));
     if fake.state().how == How::Refused(0) {
-        set_errno(0);
         return ptr::null_mut();
     }
     pointer(fake, &path)
