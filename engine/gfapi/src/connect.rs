@@ -32,7 +32,10 @@ pub(crate) fn connect(api: &'static Api, patience: Patience, cluster: &Cluster) 
             for (server, host) in servers.iter().zip(&hosts) {
                 instance.server(server, host)?;
             }
-            instance.logging(&logfile, debug)?;
+            instance.logging(&logfile, debug).map_err(|refusal| {
+                let text = Some(format!("gluster cannot log to {logfile:?}"));
+                Refusal { text, ..refusal }
+            })?;
             instance.keep_what_fails_to_sync()?;
             instance.init()?;
             Ok(instance)

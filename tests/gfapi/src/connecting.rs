@@ -27,7 +27,7 @@ fn libgfapi_is_told_everything_before_it_connects() {
         "new told".to_owned(),
         format!("server tcp 127.0.0.1 {port}"),
         format!("server unix {path} 0"),
-        "logging a.log 4".into(),
+        "logging /dev/null 4".into(),
         "option *-write-behind resync-failed-syncs-after-fsync on".into(),
         "init".into(),
     ];

@@ -126,7 +126,7 @@ impl Fake {
     }
 
     pub(crate) fn connect(&self, servers: Vec<Server>, patience: Patience) -> Connected {
-        let logfile = "a.log".into();
+        let logfile = "/dev/null".into();
         let cluster = Cluster { servers, volume: self.name.clone(), debug: 4, logfile };
         block_on(library(patience).connect(&cluster))
     }

@@ -2,14 +2,16 @@
 
 use super::{
     Case,
-    volume::{HOST, PATIENCE, connect, create, error, glusterd, ok, open, read, volume, write},
+    volume::{
+        HOST, PATIENCE, connect, create, error, glusterd, library, ok, open, read, volume, write,
+    },
 };
 use futures_lite::future::block_on;
 use quorate_engine::{
     Errno,
     gluster::{
-        api::{Access, Refusal, Seek, Stat},
-        options::Server,
+        api::{Access, Gfapi, Refusal, Seek, Stat},
+        options::{Cluster, Server},
     },
 };
 use quorate_gfapi::Patience;
@@ -26,6 +28,7 @@ pub(crate) const CASES: &[Case] = &[
     ("offsets_that_no_file_has_are_refused", offsets_that_no_file_has_are_refused),
     ("direct_input_and_output", direct_input_and_output),
     ("what_is_missing_is_named", what_is_missing_is_named),
+    ("a_log_that_cannot_be_written_is_named", a_log_that_cannot_be_written_is_named),
     ("a_closed_file_is_closed", a_closed_file_is_closed),
     ("servers_are_asked_in_order", servers_are_asked_in_order),
     ("a_socket_of_this_machine_is_a_server", a_socket_of_this_machine_is_a_server),
@@ -146,6 +149,14 @@ fn what_is_missing_is_named() {
     assert_eq!(open(&*volume, "a-file/below").err(), missing(libc::ENOTDIR));
     let text = Some("\"a\\0b\" has a NUL byte in it".into());
     assert_eq!(open(&*volume, "a\0b").err(), Some(Refusal { errno: libc::EINVAL, text }));
+}
+
+fn a_log_that_cannot_be_written_is_named() {
+    let logfile = "/proc/nowhere/gluster.log".into();
+    let cluster = Cluster { servers: vec![glusterd()], volume: "v0".into(), debug: 4, logfile };
+    let refused = block_on(library(PATIENCE).connect(&cluster)).err().unwrap();
+    let text = Some("gluster cannot log to \"/proc/nowhere/gluster.log\"".into());
+    assert_eq!(refused, Refusal { errno: libc::ENOENT, text });
 }
 
 fn a_closed_file_is_closed() {

@@ -22,7 +22,11 @@ pub(crate) fn glusterd() -> Server {
 
 pub(crate) fn connect(servers: Vec<Server>, volume: &str, patience: Patience) -> Connected {
     let cluster = Cluster { servers, volume: volume.into(), debug: 4, logfile: "/dev/null".into() };
-    block_on(Libgfapi::load(patience).expect("it was there").connect(&cluster))
+    block_on(library(patience).connect(&cluster))
+}
+
+pub(crate) fn library(patience: Patience) -> Libgfapi {
+    Libgfapi::load(patience).expect("it was there")
 }
 
 pub(crate) fn volume(name: &str) -> Arc<dyn Volume> {
