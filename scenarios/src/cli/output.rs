@@ -2,7 +2,7 @@
 
 use super::error::CliError;
 use std::{
-    fs,
+    fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -49,8 +49,16 @@ impl<W: Write> Write for Quiet<W> {
 
 /// A file that will be there as a whole, or not at all.
 pub(super) struct Pending {
-    file: NamedTempFile,
+    to: To,
     path: PathBuf,
+}
+
+/// Where the content goes.
+enum To {
+    /// Into a new file, which then takes the place of the other.
+    Place(NamedTempFile),
+    /// Into what is no file, such as a pipe or a terminal: nothing may take its place.
+    Through(File),
 }
 
 impl Pending {
@@ -60,15 +68,28 @@ impl Pending {
         if path.is_dir() || path.file_name().is_none() {
             return Err(failed(io::ErrorKind::IsADirectory.into()));
         }
-        let file = beside(path).map_err(failed)?;
-        Ok(Self { file, path: path.into() })
+        if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+            let to = File::options().write(true).open(path).map(To::Through).map_err(failed)?;
+            return Ok(Self { to, path: path.into() });
+        }
+        // Where there is a link, what it leads to is written.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.into());
+        let to = beside(&path).map(To::Place).map_err(failed)?;
+        Ok(Self { to, path })
     }
 
     /// Writes it, and puts it in its place.
-    pub(super) fn write(mut self, content: &[u8]) -> Result<(), CliError> {
-        let written = self.file.write_all(content).and_then(|()| self.file.as_file().sync_all());
-        let placed = written.and_then(|()| Ok(self.file.persist(&self.path)?));
-        placed.map(drop).map_err(|source| CliError::Write { path: self.path, source })
+    pub(super) fn write(self, content: &[u8]) -> Result<(), CliError> {
+        let Self { to, path } = self;
+        let written = match to {
+            To::Place(mut file) => file
+                .write_all(content)
+                .and_then(|()| file.as_file().sync_all())
+                .and_then(|()| Ok(file.persist(&path)?))
+                .map(drop),
+            To::Through(mut file) => file.write_all(content),
+        };
+        written.map_err(|source| CliError::Write { path, source })
     }
 }
 
