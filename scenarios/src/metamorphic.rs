@@ -40,6 +40,12 @@ pub fn laws() -> impl Iterator<Item = (&'static str, u8, &'static str)> {
     LAWS.iter().map(|&(name, property, words, _)| (name, property, words))
 }
 
+/// The place of a law in [`laws`], by its name.
+#[must_use]
+pub fn place(name: &str) -> Option<usize> {
+    LAWS.iter().position(|(law, ..)| *law == name)
+}
+
 /// Tries one law, by its place in [`laws`], on a concrete scenario.
 #[must_use]
 pub fn broken(scenario: &Scenario, engine: Option<&dyn Engine>, law: usize) -> Option<Violation> {

@@ -4,8 +4,9 @@ use super::values;
 use crate::{
     exhaust::{Certificate, Subject},
     fuzz::Shard,
+    metamorphic,
 };
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use clap_complete::Shell;
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
@@ -222,6 +223,9 @@ pub(super) struct ReplayArgs {
     /// Compare it with a trace in JSON Lines, such as one of another machine.
     #[arg(long, value_name = "FILE")]
     pub(super) against: Option<PathBuf>,
+    /// Try this law, which compares the run with others, as a fuzz does on some of its runs.
+    #[arg(long, value_name = "LAW", value_parser = PossibleValuesParser::new(metamorphic::laws().map(|(name, ..)| name)))]
+    pub(super) law: Option<String>,
     /// By the clock on the wall, how long to wait for a run that does not come back.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = values::time)]
     pub(super) watchdog: Duration,

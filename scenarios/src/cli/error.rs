@@ -55,11 +55,16 @@ pub(super) enum CliError {
     ))]
     NotShrunk { token: String, source: NotShrunk },
     /// What was left does not fail elsewhere.
-    #[error("'{}' was saved, and is no failure to rely on: {why}", path.display())]
+    #[error("what '{token}' was shrunk to is no failure to rely on: {why}")]
     #[diagnostic(help(
-        "a run that depends on more than its file is a bug of its own: report this one"
+        "a run that depends on more than its file is a bug of its own: report this one; nothing was \
+         saved"
     ))]
-    Unverified { path: PathBuf, why: String },
+    Unverified { token: String, why: String },
+    /// A file that would take the place of another one that is needed.
+    #[error("{option} names '{}', which is the run's own file or that of the other option", path.display())]
+    #[diagnostic(help("name another file; nothing was written"))]
+    Taken { option: &'static str, path: PathBuf },
     /// A file that is no text.
     #[error("cannot read the scenario file '{path}': it is not UTF-8 text")]
     #[diagnostic(help("save it in the encoding UTF-8, as TOML asks for"))]

@@ -1,7 +1,7 @@
 //! A failure as people see it and as a file keeps it.
 
 use super::{COMMIT, Host, describe};
-use crate::{fuzz::Failed, load, model::Scenario};
+use crate::{fuzz::Failed, load, metamorphic, model::Scenario};
 use quorate_reports::{
     Colour, Run, Verdict, Violation,
     card::{self, Card, Excerpt},
@@ -57,8 +57,13 @@ fn card_with(
 
 /// The command that replays a run.
 pub(super) fn command(run: &Run, program: &str, replay: &str) -> String {
-    let verify = if run.verdict == Verdict::Nondeterministic { " --verify" } else { "" };
-    format!("{} replay {}{verify}", quoted(program), quoted(replay))
+    let law = run.violations.first().map(|found| found.check);
+    let how = match law.filter(|check| metamorphic::place(check).is_some()) {
+        _ if run.verdict == Verdict::Nondeterministic => " --verify".into(),
+        Some(law) => format!(" --law {law}"),
+        None => String::new(),
+    };
+    format!("{} replay {}{how}", quoted(program), quoted(replay))
 }
 
 /// `class-profile-seed.toml`, in characters that every file system takes.

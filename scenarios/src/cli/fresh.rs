@@ -1,6 +1,6 @@
 //! The same run in a process of its own.
 
-use super::{COMMIT, error::CliError, target};
+use super::{COMMIT, error::CliError, exit, target};
 use crate::fuzz::{Failed, attempt, repeat};
 use quorate_reports::{
     Digest, Run, Verdict,
@@ -72,6 +72,17 @@ pub(super) fn comes_back(executable: &Path, token: &str, patience: Duration) -> 
     }
     process.kill()?;
     process.wait().map(|_| false)
+}
+
+/// Whether a run breaks this law in a process of its own.
+///
+/// # Errors
+/// There was no such process.
+pub(super) fn breaks(executable: &Path, token: &str, law: &str) -> io::Result<bool> {
+    let mut command = Command::new(executable);
+    command.args(["replay", "--law", law, "--", token]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Ok(command.status()?.code() == Some(exit::VIOLATED.into()))
 }
 
 /// What a process has answered.

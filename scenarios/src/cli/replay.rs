@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     fuzz::{attempt, repeat},
+    metamorphic,
     model::Scenario,
 };
 use quorate_reports::{
@@ -28,6 +29,9 @@ pub(super) fn replay(args: &ReplayArgs, host: &mut Host<'_>) -> Result<u8, CliEr
         args.against.as_deref().map(|path| read(path, &scenario, &token)).transpose()?;
     run::warn(&scenario, host)?;
     let mut run = attempt::run_within(&scenario, &token, None, args.watchdog);
+    if let Some(law) = args.law.as_deref().and_then(metamorphic::place) {
+        run = attempt::against(law, &scenario, run, None);
+    }
     let unexpected = args.check_digest.filter(|digest| *digest != run.trace.digest);
     let mut same = Vec::new();
     if args.verify || unexpected.is_some() {

@@ -10,14 +10,16 @@ use super::{
     run, target,
 };
 use crate::{
+    catalog,
     fuzz::attempt,
-    load,
+    load, metamorphic,
     model::{Children, Scenario},
     shrink::{Apart, Shrink, Shrunk, emit},
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use quorate_reports::{Verdict, card, thousands, timeline};
 use std::{
+    fs,
     io::{self, Write},
     path::{Path, PathBuf},
     sync::Arc,
@@ -26,9 +28,13 @@ use std::{
 use tempfile::NamedTempFile;
 
 pub(super) fn shrink(args: &ShrinkArgs, host: &mut Host<'_>) -> Result<u8, CliError> {
-    let file = args.output.as_deref().map(Pending::new).transpose()?;
-    let test = args.test.as_deref().map(Pending::new).transpose()?;
     let target::Target { scenario, token } = target::resolve(&args.run, None)?;
+    let own = Some(Path::new(target::split(&args.run)?.0));
+    let (output, test) = (args.output.as_deref(), args.test.as_deref());
+    refuse_taken("--output", output, [own, test])?;
+    refuse_taken("--test", test, [own, output])?;
+    let file = output.map(Pending::new).transpose()?;
+    let test = test.map(Pending::new).transpose()?;
     run::warn(&scenario, host)?;
     host.catch_interrupt();
     let bar = bar(host.progress);
@@ -48,6 +54,8 @@ pub(super) fn shrink(args: &ShrinkArgs, host: &mut Host<'_>) -> Result<u8, CliEr
     let path = place(args, &token, &stem);
     let is_replaced = path.exists();
     let text = text(&shrunk, &token, &path);
+    let verified = verify(&shrunk, &text, host)
+        .map_err(|why| CliError::Unverified { token: token.clone(), why })?;
     match file {
         Some(file) => file.write(text.as_bytes())?,
         None => {
@@ -59,8 +67,6 @@ pub(super) fn shrink(args: &ShrinkArgs, host: &mut Host<'_>) -> Result<u8, CliEr
     if let Some(test) = test {
         test.write(emit::test(&shrunk.scenario, &shrunk.property).as_bytes())?;
     }
-    let verified = verify(&shrunk, &path, host)
-        .map_err(|why| CliError::Unverified { path: path.clone(), why })?;
     let mut text = timeline::render(&shrunk.run, host.colour);
     let shown = path.display().to_string();
     text.push('\n');
@@ -110,7 +116,8 @@ fn stem(class: &str, token: &str) -> String {
 /// Where it goes: beside the file that it comes from, or to where failures are saved.
 fn place(args: &ShrinkArgs, token: &str, stem: &str) -> PathBuf {
     if let Some(output) = &args.output {
-        return output.clone();
+        let is_name = output.to_str().is_some_and(|name| catalog::text(name).is_some());
+        return if is_name { Path::new(".").join(output) } else { output.clone() };
     }
     let from = Path::new(token);
     match from.is_file() {
@@ -135,8 +142,30 @@ fn text(shrunk: &Shrunk, token: &str, path: &Path) -> String {
     format!("{header}\n{}", load::write(scenario))
 }
 
-/// How the file has shown to be what it should; or why it has not.
-fn verify(shrunk: &Shrunk, path: &Path, host: &Host<'_>) -> Result<&'static str, String> {
+/// A file that is needed for something else is left alone.
+fn refuse_taken(
+    option: &'static str,
+    path: Option<&Path>,
+    needed: [Option<&Path>; 2],
+) -> Result<(), CliError> {
+    let taken = path.filter(|path| needed.iter().flatten().any(|needed| is_one(path, needed)));
+    taken.map_or(Ok(()), |path| Err(CliError::Taken { option, path: path.into() }))
+}
+
+/// Whether two paths are one file, be it there or not.
+fn is_one(one: &Path, other: &Path) -> bool {
+    match (fs::canonicalize(one), fs::canonicalize(other)) {
+        (Ok(one), Ok(other)) => one == other && one.is_file(),
+        _ => one == other,
+    }
+}
+
+/// How the text has shown to be what it should, in a file of its own; or why it has not.
+fn verify(shrunk: &Shrunk, text: &str, host: &Host<'_>) -> Result<&'static str, String> {
+    let no_file = |error: io::Error| format!("it could not be written to be tried: {error}");
+    let mut file = NamedTempFile::with_suffix(".toml").map_err(no_file)?;
+    file.write_all(text.as_bytes()).map_err(no_file)?;
+    let path = file.path();
     let read = load::file(path).map_err(|error| error.to_string())?;
     if read != shrunk.scenario {
         return Err("read back, it is another scenario".into());
@@ -145,7 +174,6 @@ fn verify(shrunk: &Shrunk, path: &Path, host: &Host<'_>) -> Result<&'static str,
         return Ok("read back, it is the same scenario; its run is another one each time");
     }
     let token = path.display().to_string();
-    // What a law finds, it finds beside other runs: the run itself is what a process can repeat.
     let run = attempt::run_within(&read, &token, None, PATIENCE);
     if shrunk.run.verdict == Verdict::Timeout && run.verdict == Verdict::Timeout {
         return Ok("read back, it does not come back either");
@@ -156,11 +184,16 @@ fn verify(shrunk: &Shrunk, path: &Path, host: &Host<'_>) -> Result<&'static str,
     let Some(executable) = &host.executable else {
         return Ok("read back, it fails in the same way");
     };
-    match fresh::repeated(executable, &run) {
-        Ok(None) => Ok("read back in a process of its own, it fails in the same way"),
-        Ok(Some(otherwise)) => Err(otherwise.violations[0].reason.clone()),
-        Err(error) => Err(format!("it could not be run in another process: {error}")),
+    let no_process = |error| format!("it could not be run in another process: {error}");
+    if let Some(otherwise) = fresh::repeated(executable, &run).map_err(no_process)? {
+        return Err(otherwise.violations[0].reason.clone());
     }
+    let check = shrunk.property.check.as_str();
+    let is_law = metamorphic::place(check).is_some();
+    if is_law && !fresh::breaks(executable, &token, check).map_err(no_process)? {
+        return Err(format!("in a process of its own it keeps to the law '{check}'"));
+    }
+    Ok("read back in a process of its own, it fails in the same way")
 }
 
 /// What there was, and what is left.

@@ -29,7 +29,7 @@ pub fn test(scenario: &Scenario, property: &Property) -> String {
 
 /// What is asked of the scenario.
 fn asserted(property: &Property) -> Vec<String> {
-    let law = metamorphic::laws().position(|(name, ..)| name == property.check);
+    let law = metamorphic::place(&property.check);
     let run = [
         "let scratch = &mut quorate_scenarios::runner::Scratch::default();",
         "let run = quorate_scenarios::fuzz::attempt::run(&scenario, \"shrunk\", None, scratch, None);",
@@ -40,11 +40,11 @@ fn asserted(property: &Property) -> Vec<String> {
             lines.push(run[1].replace("let run", "let again"));
             lines.push("assert_eq!(run.trace.digest, again.trace.digest);".into());
         }
-        (_, Some(law)) => {
+        (_, Some(_)) => {
             lines = vec![
-                format!(
-                    "let broken = quorate_scenarios::metamorphic::broken(&scenario, None, {law});"
-                ),
+                format!("let law = quorate_scenarios::metamorphic::place(\"{}\");", property.check),
+                "let law = law.expect(\"the law has this name\");".into(),
+                "let broken = quorate_scenarios::metamorphic::broken(&scenario, None, law);".into(),
                 "assert_eq!(broken, None);".into(),
             ];
         }

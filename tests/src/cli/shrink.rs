@@ -5,6 +5,7 @@ use quorate_scenarios::{cli::exit, load};
 use std::{
     fs,
     path::Path,
+    process::{Child, Command, Stdio},
     sync::{Arc, atomic::AtomicBool},
 };
 
@@ -83,6 +84,42 @@ fn a_run_that_holds_is_refused_and_leaves_nothing() {
         assert!(refused.err.contains(&said), "{}", refused.err);
         assert!(!Path::new(&to).exists());
     }
+}
+
+#[test]
+fn files_that_are_needed_are_left_alone() {
+    let directory = temporary();
+    let wrong = wrong_file(&directory);
+    let profile = file(&directory, "failing.toml", FAILING);
+    let one = path_text(&directory.path().join("one"));
+    for (arguments, option) in [
+        (vec!["shrink", &wrong, "-o", &wrong], "--output"),
+        (vec!["shrink", &wrong, "--test", &wrong], "--test"),
+        (vec!["shrink", &format!("{profile}:7"), "-o", &profile], "--output"),
+        (vec!["shrink", &wrong, "-o", &one, "--test", &one], "--output"),
+    ] {
+        let refused = quorate(&arguments);
+        assert_eq!((refused.code, refused.out.as_str()), (exit::USAGE, ""), "{arguments:?}");
+        assert!(refused.err.contains(&format!("{option} names '")), "{}", refused.err);
+        assert!(!Path::new(&one).exists());
+    }
+    assert_eq!(fs::read_to_string(&profile).expect("it is there"), FAILING);
+}
+
+/// Such as a pipe, and above all a device.
+#[test]
+fn what_is_no_file_is_written_and_not_replaced() {
+    let directory = temporary();
+    let wrong = wrong_file(&directory);
+    let pipe = directory.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("there is mkfifo");
+    assert!(made.success());
+    let reader = Command::new("cat").arg(&pipe).stdout(Stdio::piped()).spawn();
+    let shrunk = quorate(&["shrink", &wrong, "-o", &path_text(&pipe)]);
+    assert_eq!(shrunk.code, exit::HELD, "{}", shrunk.err);
+    let read = reader.and_then(Child::wait_with_output).expect("there is cat").stdout;
+    assert!(String::from_utf8_lossy(&read).contains("version = 1"));
+    assert!(!fs::metadata(&pipe).expect("it is there").is_file());
 }
 
 #[test]

@@ -207,3 +207,14 @@ fn a_trace_of_another_machine_is_compared() {
 
 const PROFILE: &str = "version = 1\nname = \"small\"\n[array]\nchildren = 3\nvote-threshold = 2\n\
     [disk]\nbytes = \"8KiB\"\n[random]\nchildren = [3]\nrequests = 8\nbytes-max = \"2KiB\"\n";
+
+#[test]
+fn a_law_can_be_tried_on_a_run() {
+    let held = quorate(&["replay", "read-corrupt", "--law", "neutrality"]);
+    assert_eq!((held.code, held.err.as_str()), (exit::HELD, ""), "{}", held.out);
+    let unknown = quorate(&["replay", "read-corrupt", "--law", "gravity"]);
+    assert_eq!(unknown.code, exit::USAGE);
+    for part in ["gravity", "determinism", "permutation"] {
+        assert!(unknown.err.contains(part), "{}", unknown.err);
+    }
+}
