@@ -29,7 +29,10 @@ pub(super) fn exhaust(args: &ExhaustArgs, host: &mut Host<'_>) -> Result<u8, Cli
             let wrong = args.check.filter(|check| *check != proof.certificate);
             let code = if wrong.is_some() { exit::VIOLATED } else { exit::HELD };
             let text = match (format, wrong) {
-                (Format::Json, _) => describe::json(&proof),
+                (Format::Json, None) => describe::json(&proof),
+                (Format::Json, Some(check)) => {
+                    describe::json(&json!({ "expected": check, "proof": proof }))
+                }
                 (Format::Text, None) => text::proof(&proof, host.colour),
                 (Format::Text, Some(check)) => {
                     let end = format!(

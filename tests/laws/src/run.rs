@@ -58,9 +58,9 @@ pub fn held_by(scenario: &Scenario, engine: Option<&dyn Engine>) -> Held {
     }
 }
 
-/// Whether the oracle is known to judge such runs: those that profiles draw. Arrays in arrays, larger blocks,
-/// children that join, leave or never answer, false lengths, requests of nothing and behind the close are judged
-/// where the catalog has them; among anything else the oracle's account of them has gaps.
+/// Whether the oracle is known to judge such runs. Arrays in arrays, larger blocks, children that join, leave or
+/// never answer, false lengths, requests of nothing and behind the close are judged where the catalog or a profile
+/// has them; among anything else the oracle's account of them has gaps.
 fn is_judged(scenario: &Scenario) -> bool {
     let is_usual = |action: &Action| match action {
         Action::Request { request: Request::Close, .. }

@@ -191,6 +191,7 @@ fn at(path: &Path, error: io::Error) -> WorkspaceError {
 }
 
 /// What is no source; and cargo's settings, which hold for whatever lies below the workspace.
-const LEFT_OUT: [&str; 4] = ["target", ".git", ".cargo", "quorate-failures"];
+const LEFT_OUT: [&str; 7] =
+    ["target", ".git", ".cargo", "quorate-failures", "mutants.out", "corpus", "artifacts"];
 const LIST: &str = "tests/museum/museum.toml";
 const PATCHES: &str = "tests/museum/patches";
