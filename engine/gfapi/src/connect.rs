@@ -71,6 +71,8 @@ fn by_answer(servers: &[Server], patience: Duration) -> Result<Vec<Server>, Refu
             let _ = tell.send((i, try_server(&server, patience)));
         });
     }
+    // Once all have answered nothing more is waited for.
+    drop(tell);
     let mut answers: Vec<Option<io::Result<()>>> = distinct.iter().map(|_| None).collect();
     let deadline = now().checked_add(patience);
     let left = || deadline.map_or(Duration::MAX, |at| at.saturating_duration_since(now()));
