@@ -22,6 +22,7 @@ mod repairs;
 mod turns;
 mod waits;
 mod walk;
+mod way;
 
 pub use classified::Classified;
 

@@ -5,6 +5,7 @@ use super::{
     calls::writes,
     case::Case,
     cells::{changes, common, index, only},
+    way::Way,
 };
 use crate::model::{Action, Promises};
 use quorate_engine::Event;
@@ -106,32 +107,14 @@ pub(super) fn untouched(case: &Case<'_>, violations: &mut Vec<Violation>) {
         }
         for (_, firing) in call.faults(case) {
             for alteration in &firing.alterations {
-                match alteration {
-                    Alteration::Misdirect { range, to } => {
-                        own.push(*to..to + (range.end - range.start));
-                    }
-                    Alteration::Flip(flips) | Alteration::Force { bits: flips, .. } => {
+                // What lies over the medium is not seen in the end; answers change nothing; and what comes
+                // again or is lost was written there once.
+                match Way::of(alteration) {
+                    Way::Astray(range, to) => own.push(to..to + (range.end - range.start)),
+                    Way::Altered(flips) => {
                         own.extend(flips.iter().map(|flip| flip.at..flip.at + 1));
                     }
-                    // What lies over the medium is not seen in the end; answers change nothing; and
-                    // what comes again or is lost was written there once.
-                    Alteration::Rot { .. }
-                    | Alteration::Stuck { .. }
-                    | Alteration::Unreadable { .. }
-                    | Alteration::Ghost { .. }
-                    | Alteration::Stale { .. }
-                    | Alteration::Fill { .. }
-                    | Alteration::Replay(_)
-                    | Alteration::Volatile
-                    | Alteration::Widen(_)
-                    | Alteration::Flush { .. }
-                    | Alteration::Crash { .. }
-                    | Alteration::Rollback { .. }
-                    | Alteration::ReadOnly
-                    | Alteration::Short { .. }
-                    | Alteration::Length { .. }
-                    | Alteration::Kind(_)
-                    | Alteration::Extent { .. } => {}
+                    Way::None => {}
                 }
             }
         }

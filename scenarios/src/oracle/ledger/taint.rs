@@ -7,14 +7,10 @@ use super::super::{
     calls::Call,
     case::Case,
     cells::{common, overlaps},
+    way::Way,
 };
 use quorate_engine::SECTOR_BYTES;
-use quorate_faults::{
-    alteration::{Alteration, Flip},
-    fault::Heal,
-    host::Firing,
-    rule::OpKind,
-};
+use quorate_faults::{alteration::Flip, fault::Heal, host::Firing, rule::OpKind};
 use std::ops::Range;
 
 /// The bytes of one child that may be wrong.
@@ -210,42 +206,6 @@ impl Landing {
     pub(super) fn mark(&self, taint: &mut Taint) {
         for (range, cause) in &self.wrong {
             taint.add(range.clone(), *cause);
-        }
-    }
-}
-
-/// What an alteration makes of the data of a write on their way.
-enum Way<'a> {
-    /// The bits differ.
-    Altered(&'a [Flip]),
-    /// These bytes go to another place.
-    Astray(&'a Range<u64>, u64),
-    /// Nothing: it is about the medium, the child as a whole, or an answer.
-    None,
-}
-
-impl<'a> Way<'a> {
-    fn of(alteration: &'a Alteration) -> Self {
-        match alteration {
-            Alteration::Flip(bits) | Alteration::Force { bits, .. } => Self::Altered(bits),
-            Alteration::Misdirect { range, to } => Self::Astray(range, *to),
-            Alteration::Rot { .. }
-            | Alteration::Stuck { .. }
-            | Alteration::Unreadable { .. }
-            | Alteration::Ghost { .. }
-            | Alteration::Stale { .. }
-            | Alteration::Fill { .. }
-            | Alteration::Replay(_)
-            | Alteration::Volatile
-            | Alteration::Widen(_)
-            | Alteration::Flush { .. }
-            | Alteration::Crash { .. }
-            | Alteration::Rollback { .. }
-            | Alteration::ReadOnly
-            | Alteration::Short { .. }
-            | Alteration::Length { .. }
-            | Alteration::Kind(_)
-            | Alteration::Extent { .. } => Self::None,
         }
     }
 }
