@@ -341,11 +341,11 @@ async fn open(
     Ok(subject(quorum.clone(), Some(quorum)))
 }
 
-/// An array of our own engine over these children.
+/// An array of our own engine over these children: also for an [`Engine`] that is ours but for something.
 ///
 /// # Errors
 /// It does not open, and why.
-pub(crate) async fn quorum(array: &Array, parts: Parts) -> Result<Arc<Quorum>, String> {
+pub async fn quorum(array: &Array, parts: Parts) -> Result<Arc<Quorum>, String> {
     let mut options = QuorumOptions::builder("q", array.vote_threshold)
         .read_pattern(array.read_pattern)
         .rewrite_corrupted(array.rewrite_corrupted)

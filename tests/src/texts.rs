@@ -8,7 +8,7 @@ use proptest::{
     sample::{Index, select},
     test_runner::{Config, RngSeed, TestError, TestRunner},
 };
-use quorate_engine::{BlockDevice, Event, Quorum, QuorumOptions};
+use quorate_engine::{BlockDevice, Event};
 use quorate_faults::rule::Rule;
 use quorate_laws::{
     draw,
@@ -20,7 +20,7 @@ use quorate_scenarios::{
     expand::expand,
     load,
     model::Scenario,
-    runner::{Engine, Opening, Parts},
+    runner::{self, Engine, Opening, Parts},
 };
 use std::{
     cell::Cell,
@@ -125,26 +125,17 @@ struct Bent {
 
 impl Engine for Bent {
     fn open(&self, scenario: &Scenario, parts: Parts) -> Opening {
-        let (array, hears) = (&scenario.array, self.hears);
-        let mut options = QuorumOptions::builder("q", (self.threshold)(array.vote_threshold))
-            .read_pattern(array.read_pattern)
-            .rewrite_corrupted(array.rewrite_corrupted)
-            .blkverify(array.blkverify)
-            .overlap(array.overlap)
-            .read_only(array.read_only);
-        for (name, device) in parts.children {
-            options = options.child(name, device);
-        }
-        let events = parts.events;
+        let mut array = scenario.array.clone();
+        array.vote_threshold = (self.threshold)(array.vote_threshold);
+        let (hears, Parts { children, events }) = (self.hears, parts);
         let heard = move |event| {
             if hears(&event) {
                 events.emit(event)
             }
         };
+        let parts = Parts { children, events: Arc::new(heard) };
         Box::pin(async move {
-            let options = options.build().map_err(|error| error.to_string())?;
-            let quorum = Quorum::open(options, &(), Arc::new(heard)).await;
-            quorum.map(|q| Arc::new(q) as Arc<dyn BlockDevice>).map_err(|error| error.to_string())
+            runner::quorum(&array, parts).await.map(|quorum| quorum as Arc<dyn BlockDevice>)
         })
     }
 }
