@@ -60,10 +60,7 @@ pub(super) fn differs(
 /// # Errors
 /// There was no such process.
 pub(super) fn comes_back(executable: &Path, token: &str, patience: Duration) -> io::Result<bool> {
-    let mut command = Command::new(executable);
-    command.args(["trace", "--format", "jsonl", "--", token]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut process = command.spawn()?;
+    let mut process = silent(tracing(executable, token)).spawn()?;
     for _ in 0..patience.as_millis() {
         if process.try_wait()?.is_some() {
             return Ok(true);
@@ -81,8 +78,7 @@ pub(super) fn comes_back(executable: &Path, token: &str, patience: Duration) -> 
 pub(super) fn breaks(executable: &Path, token: &str, law: &str) -> io::Result<bool> {
     let mut command = Command::new(executable);
     command.args(["replay", "--law", law, "--", token]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    Ok(command.status()?.code() == Some(exit::VIOLATED.into()))
+    Ok(silent(command).status()?.code() == Some(exit::VIOLATED.into()))
 }
 
 /// What a process has answered.
@@ -102,11 +98,23 @@ fn compared(executable: &Path, run: &Run, answer: Answer) -> io::Result<Option<R
     }
 }
 
+/// The command that runs what the token means and prints its trace.
+fn tracing(executable: &Path, token: &str) -> Command {
+    let mut command = Command::new(executable);
+    command.args(["trace", "--format", "jsonl", "--", token]);
+    command
+}
+
+/// A command of which nothing but its end is of interest.
+fn silent(mut command: Command) -> Command {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
 /// Has a process of its own run what the token means.
 fn ask(executable: &Path, token: &str) -> io::Result<Answer> {
     let mut file = tempfile::tempfile()?;
-    let mut command = Command::new(executable);
-    command.args(["trace", "--format", "jsonl", "--", token]);
+    let mut command = tracing(executable, token);
     command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(Stdio::piped());
     let ended = command.spawn()?.wait_with_output()?;
     file.rewind()?;

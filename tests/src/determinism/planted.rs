@@ -184,7 +184,7 @@ fn run(whim: Whim) -> Run {
 }
 
 fn again_in_the_same_thread(whim: Whim) -> bool {
-    let law = metamorphic::laws().position(|(name, ..)| name == "determinism");
+    let law = metamorphic::place("determinism");
     let engine = engine(whim);
     metamorphic::broken(&SCENARIO, Some(&*engine), law.expect("there is this law")).is_some()
 }
