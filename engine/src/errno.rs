@@ -61,6 +61,8 @@ impl Errno {
     pub const EIO: Self = Self::known(5);
     /// No such device or address.
     pub const ENXIO: Self = Self::known(6);
+    /// Bad file descriptor.
+    pub const EBADF: Self = Self::known(9);
     /// Resource temporarily unavailable.
     pub const EAGAIN: Self = Self::known(11);
     /// Cannot allocate memory.
@@ -71,6 +73,10 @@ impl Errno {
     pub const EBUSY: Self = Self::known(16);
     /// File exists.
     pub const EEXIST: Self = Self::known(17);
+    /// Not a directory.
+    pub const ENOTDIR: Self = Self::known(20);
+    /// Is a directory.
+    pub const EISDIR: Self = Self::known(21);
     /// Invalid argument.
     pub const EINVAL: Self = Self::known(22);
     /// File too large.
@@ -81,8 +87,14 @@ impl Errno {
     pub const EROFS: Self = Self::known(30);
     /// Numerical result out of range.
     pub const ERANGE: Self = Self::known(34);
+    /// File name too long.
+    pub const ENAMETOOLONG: Self = Self::known(36);
+    /// File descriptor in bad state.
+    pub const EBADFD: Self = Self::known(77);
     /// Operation not supported.
     pub const ENOTSUP: Self = Self::known(95);
+    /// Transport endpoint is not connected.
+    pub const ENOTCONN: Self = Self::known(107);
     /// Cannot send after transport endpoint shutdown.
     pub const ESHUTDOWN: Self = Self::known(108);
     /// Connection timed out.

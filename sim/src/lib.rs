@@ -4,9 +4,10 @@
 //!   next, and when, is decided there and nowhere else;
 //! - [`pick`]: who decides the order, where it is not the earliest operation first;
 //! - [`run`]: polls the clients of an array until all are done, completing one entry whenever none of
-//!   them can move.
+//!   them can move;
+//! - [`gluster`]: clusters whose bricks are nodes of madsim.
 //!
-//! Nothing here draws lots. The delay of an operation and who picks are its caller's to choose, so a run
+//! But for clusters, nothing here draws lots. The delay of an operation and who picks are its caller's to choose, so a run
 //! is a function of its scenario; madsim's own dice (which task next, how long a poll takes) have nothing
 //! to decide, because all clients live in one madsim task and are polled in a fixed order.
 
@@ -19,6 +20,8 @@ compile_error!(
      RUSTDOCFLAGS for documentation)"
 );
 
+#[cfg(madsim)]
+pub mod gluster;
 pub mod pick;
 pub mod queue;
 #[cfg(madsim)]
