@@ -8,6 +8,7 @@
     reason = "a test may panic, and prints what repeats it"
 )]
 
+mod bricks;
 mod catalog;
 mod cli;
 mod determinism;

@@ -1,6 +1,6 @@
 //! A brick as a test sees it: what can happen to it, and what is on it.
 
-use super::{image::Image, link::Wire, machine::Machine, serve::Store, watched::Watched};
+use super::{link::Wire, machine::Machine, serve::Store, watched::Watched};
 use bytes::Bytes;
 use quorate_engine::Errno;
 use std::{

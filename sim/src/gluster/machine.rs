@@ -1,10 +1,15 @@
 //! A process on a machine of its own: a madsim node.
 
-use madsim::{net::NetSim, runtime::Handle, task::NodeId};
+use super::watched::Watched;
+use madsim::{
+    net::{Endpoint, NetSim},
+    runtime::Handle,
+    task::NodeId,
+};
 use std::{
     future::Future,
     net::{IpAddr, SocketAddr},
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 /// A process, which can die, stand still, and be out of reach of the client.
@@ -15,6 +20,8 @@ pub(super) struct Machine {
     client: NodeId,
     pub(super) address: SocketAddr,
     state: Mutex<State>,
+    /// Whether somebody would take a connection.
+    listens: Arc<Watched<bool>>,
 }
 
 #[derive(Clone, Copy)]
@@ -31,21 +38,37 @@ enum Run {
 }
 
 impl Machine {
-    /// Starts what `serve` makes of the address, and again at every start.
+    /// Starts what `serve` makes of its end of the network, and again at every start.
     pub(super) fn new<F>(
         name: &str,
         client: NodeId,
         address: SocketAddr,
-        serve: impl Fn(SocketAddr) -> F + Send + Sync + 'static,
+        serve: impl Fn(Endpoint) -> F + Clone + Send + Sync + 'static,
     ) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let runtime = Handle::current();
         let node = runtime.create_node().name(name).ip(address.ip());
-        let node = node.init(move || serve(address)).build().id();
+        let listens = Arc::new(Watched::new(false));
+        let told = listens.clone();
+        let run = move || {
+            let (serve, told) = (serve.clone(), told.clone());
+            async move {
+                let endpoint = Endpoint::bind(address).await;
+                let endpoint = endpoint.expect("the address is this node's alone");
+                told.change(|listens| *listens = true);
+                serve(endpoint).await;
+            }
+        };
+        let node = node.init(run).build().id();
         let state = Mutex::new(State { run: Run::Runs, partitioned: false });
-        Self { node, client, address, state }
+        Self { node, client, address, state, listens }
+    }
+
+    /// Waits until it takes connections, which is not at once when it starts.
+    pub(super) async fn listening(&self) {
+        self.listens.until(|listens| listens.then_some(())).await;
     }
 
     pub(super) fn kill(&self) {
@@ -53,6 +76,7 @@ impl Machine {
             // What stands still would be dropped under the runtime's lock otherwise.
             Handle::current().resume(self.node);
             Handle::current().kill(self.node);
+            self.listens.change(|listens| *listens = false);
             self.state().run = Run::Dead;
         }
     }

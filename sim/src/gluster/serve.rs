@@ -20,8 +20,7 @@ use std::{
 };
 
 /// Tells whoever asks where a volume's brick is.
-pub(super) async fn volume_files(volumes: Arc<BTreeMap<String, SocketAddr>>, address: SocketAddr) {
-    let endpoint = bind(address).await;
+pub(super) async fn volume_files(volumes: Arc<BTreeMap<String, SocketAddr>>, endpoint: Endpoint) {
     while let Ok((sender, mut receiver, _)) = endpoint.accept1().await {
         let volumes = volumes.clone();
         task::spawn(async move {
@@ -62,8 +61,7 @@ impl Store {
 }
 
 /// Serves a disk.
-pub(super) async fn disk(store: Arc<Store>, address: SocketAddr) {
-    let endpoint = bind(address).await;
+pub(super) async fn disk(store: Arc<Store>, endpoint: Endpoint) {
     let clients = Clients::default();
     while let Ok((sender, receiver, _)) = endpoint.accept1().await {
         task::spawn(connection(store.clone(), clients.clone(), Arc::new(sender), receiver));
@@ -127,10 +125,6 @@ impl Drop for Over {
     fn drop(&mut self) {
         self.0.change(|over| *over = true);
     }
-}
-
-async fn bind(address: SocketAddr) -> Endpoint {
-    Endpoint::bind(address).await.expect("the address is this node's alone")
 }
 
 /// The time since the runtime began.

@@ -77,31 +77,35 @@ impl World {
         }))
     }
 
-    /// Adds a cluster that is reached under this host, or by this path of a socket, and starts its
-    /// machines. Its volumes have one brick each.
+    /// Adds a cluster that is reached under this host, or by this path of a socket, starts its
+    /// machines, and waits until they take connections. Its volumes have one brick each.
     ///
     /// # Panics
     /// There is one already.
-    pub fn add_cluster(&self, host: &str, volumes: impl IntoIterator<Item = VolumeSpec>) {
+    pub async fn add_cluster(&self, host: &str, volumes: impl IntoIterator<Item = VolumeSpec>) {
         let volumes: Vec<_> = volumes.into_iter().map(|spec| (self.address(BRICK), spec)).collect();
         let addresses = volumes.iter().map(|(address, spec)| (spec.name.clone(), *address));
         let known = Arc::new(addresses.collect::<BTreeMap<_, _>>());
-        let serve = move |address| serve::volume_files(known.clone(), address);
+        let serve = move |endpoint| serve::volume_files(known.clone(), endpoint);
         let server = self.address(PORT);
         let server = Arc::new(Machine::new(host, self.0.client, server, serve));
         let bricks =
             volumes.into_iter().map(|(address, VolumeSpec { name, capacity, settings })| {
                 let store = Arc::new(Store::new(Disk::new(capacity)));
                 let served = store.clone();
-                let serve = move |address| serve::disk(served.clone(), address);
+                let serve = move |endpoint| serve::disk(served.clone(), endpoint);
                 let machine =
                     Machine::new(&format!("{host}:{name}"), self.0.client, address, serve);
                 let shared = Shared::new(name.clone(), server.clone(), machine, store, settings);
                 (name, Brick(Arc::new(shared)))
             });
         let site = Arc::new(Site { bricks: bricks.collect(), server: server.clone() });
-        let other = self.0.sites().insert(host.into(), site);
+        let other = self.0.sites().insert(host.into(), site.clone());
         assert!(other.is_none(), "there is a cluster at {host} already");
+        site.server.listening().await;
+        for Brick(shared) in site.bricks.values() {
+            shared.machine.listening().await;
+        }
     }
 
     /// The brick of a volume.
