@@ -23,6 +23,7 @@ fn note(journal: &Journal, what: String) {
 
 async fn client(journal: &Journal, file: Arc<dyn File>, number: u64) {
     for step in 0..30 {
+        sleep(Duration::from_millis(thread_rng().gen_range(1..500))).await;
         let sector = thread_rng().gen_range(0..512_u64);
         let done = match thread_rng().gen_range(0..8) {
             0 => format!("{:?}", file.fsync().await),
