@@ -20,9 +20,9 @@
 //!
 //! # What is modelled
 //!
-//! As measured with GlusterFS 10.3 over volumes of one brick, unless marked with *source* (read in
-//! gluster's) or *guess*. Calls are those of `quorate-gfapi`, which sees to order and to offsets that no
-//! file has; so overlapping calls take turns, and a seek waits for what was acknowledged.
+//! As measured with GlusterFS 10.3 over volumes of one brick. Calls are those of `quorate-gfapi`, which
+//! sees to order and to offsets that no file has; so overlapping calls take turns, and a seek waits for
+//! what was acknowledged.
 //!
 //! - Reads: short where the file ends, 0 behind it, rubbish in the rest of the buffer. Nothing is `EINVAL`
 //!   but for a write of nothing.
@@ -31,17 +31,19 @@
 //! - Write-behind: a write is acknowledged, then sent. What fails stays in the cache, is sent again when
 //!   the file is next used, and fails whatever has to wait for it: an overlapping read, any stat, seek or
 //!   change, fsync and close. After a failed fsync it is lost, unless it is to be kept
-//!   ([`Settings::keep_failed`]), and after a close. More than 1 MiB is not acknowledged (*source*).
+//!   ([`Settings::keep_failed`]), and after a close. Once more than 1 MiB is acknowledged and not on the
+//!   brick, writes wait, and fail by themselves. A close with nothing cached asks nobody.
 //! - Without write-behind a write fails by itself, and is short where the brick gets full.
-//! - A brick that dies: calls in flight and later ones are `ENOTCONN`, a stat `EBADFD`; the client is back
-//!   three seconds after the brick at the latest.
-//! - A brick that stands still or is cut off: calls hang, and are `ENOTCONN` after twice the ping timeout.
-//!   What was sent is done nevertheless, once the brick goes on.
+//! - A brick that dies: what is in flight is `ENOTCONN`, and so are later reads, writes, fsyncs and opens;
+//!   what needs a descriptor of the brick's is `EBADFD`. The client is back three seconds after the brick
+//!   at the latest.
+//! - A brick that stands still or cannot be reached: calls hang, and are `ENOTCONN` after twice the ping
+//!   timeout. What was sent is done nevertheless, once the brick goes on.
 //! - Connecting: the first server that answers is asked; one that says nothing costs five seconds. No
 //!   server is `ENOTCONN`, no such volume `ENOENT`, a brick that is not there `EIO` (also of a volume that
 //!   was stopped), one that does not answer `ETIMEDOUT` after thirty seconds.
-//! - To reconnect, a client asks the volume-file server again (*source*).
-//! - A length is believed for a second unless this client has changed the file or lost its connection.
+//! - To come back, a client asks the volume-file server again.
+//! - A length is believed for a second unless this client has changed or read the file.
 //!
 //! # Differences from a real cluster
 //!
@@ -49,22 +51,22 @@
 //!   nothing to do but to be told of failures. Power cuts are the fault decorator's.
 //! - A brick does what it is asked in the order of arrival. Slow answers overtake each other
 //!   ([`Brick::slow`]), as those of io-threads do, though what they answer was done in order.
-//! - What was sent over a connection that broke is done before the client is back, never later, and is
-//!   never lost but with the brick's process. A real one may lose it when a connection is aborted. So
-//!   after a partition the client is back when that has arrived: as late again as the partition was long,
-//!   and ten seconds at most.
+//! - What was sent is lost with the brick's process only; a real one may lose it when a connection is
+//!   aborted.
+//! - What was sent over a connection that broke is done before the client is back; after a partition the
+//!   client is therefore as late again as the partition was long, and ten seconds at most. Real clients do
+//!   not wait, so that a write which failed can undo one that succeeded since: [`Settings::stragglers`].
 //! - A brick that is killed while nothing reaches the client is missed at once, not by the ping.
 //! - Pings are not sent: a connection is silent while something is pending and nothing is heard. One whose
 //!   messages take longer than twice the ping timeout would survive in reality.
-//! - Write-behind sends at once and does not merge writes. The cache is the file's; its errors are told to
-//!   whoever uses it next, by whichever handle.
-//! - A length that was asked for is not renewed by reads (*guess*). quick-read, read-ahead and io-cache
-//!   are off: bytes that change behind gluster's back are seen at once, where the real ones can serve
-//!   old bytes of a small file for a second.
+//! - Write-behind sends at once and does not merge writes. Whoever uses a file next, by whichever handle,
+//!   is told of its errors.
+//! - quick-read, read-ahead and io-cache are off: bytes that change behind gluster's back are seen at once,
+//!   where the real ones can serve old bytes of a small file for a second.
 //! - Space is given out in blocks of 4 KiB and nothing else takes any. Directories are there as long as a
 //!   file is in them. Whoever may open a file may write it; logs are not written.
-//! - Nothing changes in the graph of a client: a volume has the bricks that it was made with.
-//! - Closing without anything in the cache succeeds while the brick is dead (*source*: flush-behind).
+//! - Nothing changes in the graph of a client: a volume has the bricks that it was made with, and one
+//!   client's machine has all connections.
 
 mod brick;
 mod cache;

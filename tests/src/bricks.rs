@@ -8,6 +8,7 @@ mod behaviour;
 mod connecting;
 mod driver;
 mod faults;
+mod promises;
 mod replay;
 mod space;
 mod volume;

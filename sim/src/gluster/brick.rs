@@ -36,13 +36,16 @@ pub struct Settings {
     pub keep_failed: bool,
     /// A connection that is silent for twice as long is given up (`network.ping-timeout`).
     pub ping_timeout: Duration,
+    /// After a partition the client may be back before that has arrived which it had sent, and was told
+    /// to have failed. Otherwise it waits. Real ones do not: a write that failed then undoes later ones.
+    pub stragglers: bool,
 }
 
 /// As gluster has them by default, with what QEMU and `quorate-gfapi` ask for: `keep_failed`.
 impl Default for Settings {
     fn default() -> Self {
         let ping_timeout = Duration::from_secs(42);
-        Self { write_behind: true, keep_failed: true, ping_timeout }
+        Self { write_behind: true, keep_failed: true, ping_timeout, stragglers: false }
     }
 }
 

@@ -50,8 +50,6 @@ enum Fate {
 struct Seen {
     stat: Stat,
     until: Duration,
-    /// Valid for the connection over which it was asked.
-    breaks: u64,
 }
 
 impl Inode {
@@ -81,7 +79,7 @@ impl Inode {
             let Some(at) = cache.writes.iter().position(|write| write.number == number) else {
                 return Some(Ok(bytes));
             };
-            if held + bytes <= WINDOW {
+            if held <= WINDOW {
                 cache.writes[at].acknowledged = true;
                 return Some(Ok(bytes));
             }
@@ -139,23 +137,35 @@ impl Inode {
     /// How long the file is; as it was known up to a second ago, unless this client has changed it.
     pub(super) async fn stat(self: &Arc<Self>, opened: Opened) -> Result<Stat> {
         self.settle(0..u64::MAX).await?;
-        let breaks = self.wire.breaks();
-        let is_fresh = |seen: &Seen| seen.breaks == breaks && elapsed() < seen.until;
         let (seen, changes) = self.cache.look(|cache| (cache.stat, cache.changes));
-        if let Some(seen) = seen.filter(is_fresh) {
+        if let Some(seen) = seen.filter(|seen| elapsed() < seen.until) {
             return Ok(seen.stat);
         }
-        // A descriptor of the brick's that is gone, not a connection.
-        let asked = self.wire.submit(Ask::Of(opened, What::Stat)).map_err(|_| Errno::EBADFD)?;
-        let Given::Stat(stat) = asked.take().await? else {
+        let Given::Stat(stat) = self.wire.ask(opened, What::Stat).await? else {
             unreachable!("a brick answers what it is asked")
         };
+        self.saw(stat, changes);
+        Ok(stat)
+    }
+
+    /// Reads what the brick has, and hears how long the file is.
+    pub(super) async fn read(&self, opened: Opened, offset: u64, bytes: usize) -> Result<Bytes> {
+        let changes = self.cache.look(|cache| cache.changes);
+        let read = self.wire.ask(opened, What::Read { offset, bytes }).await?;
+        let Given::Data(data, stat) = read else {
+            unreachable!("a brick answers what it is asked")
+        };
+        self.saw(stat, changes);
+        Ok(data)
+    }
+
+    /// A length was heard that was asked for after so many changes.
+    fn saw(&self, stat: Stat, changes: u64) {
         self.cache.touch(|cache| {
             if cache.changes == changes {
-                cache.stat = Some(Seen { stat, until: elapsed() + STALE, breaks });
+                cache.stat = Some(Seen { stat, until: elapsed() + STALE });
             }
         });
-        Ok(stat)
     }
 
     /// Sends what can be sent: all that overlaps nothing earlier.

@@ -95,7 +95,7 @@ async fn mount(world: &Inner, site: &Site, volume: &str) -> Connected {
     let number = world.clients.fetch_add(1, Ordering::Relaxed);
     let client = Client { number, node: world.client };
     // Whatever is wrong with a brick, this is what is said of it.
-    let ends = establish(&shared, client).await.map_err(|_| refusal(Errno::EIO))?;
+    let ends = establish(&shared, client, false).await.map_err(|_| refusal(Errno::EIO))?;
     Ok(Arc::new(Mount::new(Link::new(shared, client, ends))))
 }
 

@@ -53,8 +53,10 @@ impl Disk {
     }
 
     pub(super) fn ask(&mut self, opened: Opened, what: &What) -> Result<Given> {
-        let writes =
-            !matches!(what, What::Read { .. } | What::Seek { .. } | What::Stat | What::Sync);
+        let writes = !matches!(
+            what,
+            What::Read { .. } | What::Seek { .. } | What::Stat | What::Sync | What::Flush
+        );
         if writes && !opened.access.write {
             return Err(Errno::EBADF);
         }
@@ -64,7 +66,7 @@ impl Disk {
         match what {
             What::Read { offset, bytes } => {
                 aligned(opened, *offset, *bytes as u64)?;
-                Ok(Given::Data(image.read(*offset, *bytes).into()))
+                Ok(Given::Data(image.read(*offset, *bytes).into(), image.stat()))
             }
             What::Write { offset, data } => {
                 let bytes = data.len() as u64;
@@ -102,7 +104,7 @@ impl Disk {
                 found.map(Given::Count).ok_or(Errno::ENXIO)
             }
             What::Stat => Ok(Given::Stat(image.stat())),
-            What::Sync => count(true),
+            What::Sync | What::Flush => count(true),
         }
     }
 

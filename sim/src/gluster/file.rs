@@ -5,7 +5,7 @@ use super::{
     mount::Mounted,
     order::{Order, Reach},
     watched::Slot,
-    wire::{Ask, Given, Opened, What},
+    wire::{Opened, What},
 };
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -62,16 +62,15 @@ impl Handle {
 }
 
 impl Open {
-    /// Asks the brick, behind everything that was written.
-    async fn ask(&self, what: What) -> Result<Given> {
-        self.inode.wire.call(Ask::Of(self.opened, what)).await
+    async fn ask(&self, what: What) -> Result<u64> {
+        Ok(self.inode.wire.ask(self.opened, what).await?.count())
     }
 
     async fn change(&self, what: What) -> Result<u64> {
         self.inode.settle(0..u64::MAX).await?;
-        let given = self.ask(what).await;
+        let count = self.ask(what).await;
         self.inode.changed();
-        Ok(given?.count())
+        count
     }
 
     async fn write(&self, offset: u64, data: Bytes) -> Result<u64> {
@@ -87,7 +86,7 @@ impl Open {
             // What follows goes on behind the caller's back.
             return Ok(0);
         }
-        Ok(self.ask(What::Sync).await?.count())
+        self.ask(What::Flush).await
     }
 
     fn settings(&self) -> super::Settings {
@@ -105,15 +104,15 @@ impl File for Handle {
                 let reach = Reach::Reads(range.clone());
                 let work = |file: Arc<Open>| async move {
                     file.inode.settle(range).await?;
-                    file.ask(What::Read { offset, bytes }).await
+                    file.inode.read(file.opened, offset, bytes).await
                 };
                 self.call(reach, work).await
             };
             let mut buffer = vec![RUBBISH; bytes];
-            if let Ok(Given::Data(data)) = &read {
+            if let Ok(data) = &read {
                 buffer[..data.len()].copy_from_slice(data);
             }
-            ReadDone { done: done(read.map(|given| given.count())), buffer: buffer.into() }
+            ReadDone { done: done(read.map(|data| data.len() as u64)), buffer: buffer.into() }
         })
     }
 
@@ -143,7 +142,7 @@ impl File for Handle {
     fn fsync(&self) -> BoxFuture<'_, Done> {
         let work = |file: Arc<Open>| async move {
             file.inode.flush(file.settings().keep_failed).await?;
-            Ok(file.ask(What::Sync).await?.count())
+            file.ask(What::Sync).await
         };
         Box::pin(async move { done(self.call(Reach::File, work).await) })
     }
@@ -170,7 +169,7 @@ impl File for Handle {
             }
             let work = |file: Arc<Open>| async move {
                 file.inode.settle(0..u64::MAX).await?;
-                Ok(file.ask(What::Seek { offset, what }).await?.count())
+                file.ask(What::Seek { offset, what }).await
             };
             done(self.call(Reach::Reads(offset..u64::MAX), work).await)
         })

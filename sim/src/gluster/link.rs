@@ -5,7 +5,7 @@ use super::{
     machine::spawn,
     serve::elapsed,
     watched::{Slot, Watched},
-    wire::{Ask, Given, Reply, Request, Where, dial, receive},
+    wire::{Ask, Given, Opened, Reply, Request, What, Where, dial, receive},
 };
 use futures_util::{
     FutureExt,
@@ -51,8 +51,8 @@ struct State {
     quiet_since: Duration,
     /// Whether somebody looks after that.
     guarded: bool,
-    /// How often the connection has broken.
-    breaks: u64,
+    /// Whether it was a partition that broke the connection.
+    cut_off: bool,
     over: bool,
 }
 
@@ -109,10 +109,27 @@ impl Wire {
         self.submit(ask)?.take().await
     }
 
+    /// Asks something of a file.
+    ///
+    /// # Errors
+    /// The brick's; while there is no connection `ENOTCONN` of what needs no descriptor of the brick's,
+    /// and `EBADFD` of everything else.
+    pub(super) async fn ask(self: &Arc<Self>, opened: Opened, what: What) -> Result<Given> {
+        let errno = match what {
+            What::Read { .. } | What::Write { .. } | What::Sync => Errno::ENOTCONN,
+            _ => Errno::EBADFD,
+        };
+        let asked = self.submit(Ask::Of(opened, what)).map_err(|_| errno)?;
+        asked.take().await
+    }
+
     /// Ends the connection. Nobody hears what came of what is pending.
     pub(super) fn break_off(&self) {
+        let cut_off = !self.shared.machine.is_reachable();
         let (sender, pending) = self.state.change(|state| {
-            state.breaks += 1;
+            if state.sender.is_some() {
+                state.cut_off = cut_off;
+            }
             (state.sender.take(), mem::take(&mut state.pending))
         });
         drop(sender);
@@ -127,11 +144,6 @@ impl Wire {
     /// Whether the client is gone.
     pub(super) fn is_over(&self) -> bool {
         self.state.look(|state| state.over)
-    }
-
-    /// How often the connection has broken.
-    pub(super) fn breaks(&self) -> u64 {
-        self.state.look(|state| state.breaks)
     }
 
     pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
@@ -169,12 +181,13 @@ impl Wire {
 /// # Errors
 /// The volume-file server or the brick is not there, or is gone before it has answered. Nobody is told that
 /// one of them does not answer: whoever calls has a limit.
-pub(super) async fn establish(shared: &Shared, client: Client) -> Result<Ends> {
+pub(super) async fn establish(shared: &Shared, client: Client, cut_off: bool) -> Result<Ends> {
     let Some(brick) = place(shared.server.address, &shared.volume).await? else {
         return Err(Errno::ENOENT);
     };
     let (sender, mut receiver) = dial(brick).await.map_err(|_| Errno::ENOTCONN)?;
-    let ask = Ask::Hello { client: client.number };
+    let waits = !(cut_off && shared.settings().stragglers);
+    let ask = Ask::Hello { client: client.number, waits };
     let hello = Request { id: 0, not_before: Duration::ZERO, ask };
     let sent = sender.send(Box::new(hello)).await;
     sent.map_err(|_| Errno::ENOTCONN)?;
@@ -195,8 +208,8 @@ async fn keep(wire: Arc<Wire>, receiver: Receiver) {
     wire.hear(receiver).await;
     while !wire.is_over() {
         sleep(RECONNECT).await;
-        let patience = wire.shared.silence();
-        let ends = timeout(patience, establish(&wire.shared, wire.client)).await;
+        let (patience, cut_off) = (wire.shared.silence(), wire.state.look(|state| state.cut_off));
+        let ends = timeout(patience, establish(&wire.shared, wire.client, cut_off)).await;
         if let Ok(Ok(ends)) = ends
             && !wire.is_over()
         {

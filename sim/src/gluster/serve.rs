@@ -84,13 +84,12 @@ async fn connection(
             sleep(early).await;
         }
         let answer = match ask {
-            Ask::Hello { client } => {
+            Ask::Hello { client, waits } => {
                 let before = {
                     let mut clients = clients.lock().expect("nothing panics under this lock");
                     clients.insert(client, over.0.clone())
                 };
-                if let Some(before) = before {
-                    // What the client sent before must not be done after what it sends now.
+                if let Some(before) = before.filter(|_| waits) {
                     before.until(|over| over.then_some(())).await;
                 }
                 Ok(Given::Count(0))

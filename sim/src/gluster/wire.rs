@@ -24,6 +24,8 @@ pub(super) enum Ask {
     /// The first of a connection: who is there.
     Hello {
         client: u64,
+        /// Whether what it has sent over another connection is to be done before.
+        waits: bool,
     },
     Open {
         path: String,
@@ -43,15 +45,38 @@ pub(super) struct Opened {
 
 /// What is asked of a file.
 pub(super) enum What {
-    Read { offset: u64, bytes: usize },
-    Write { offset: u64, data: Bytes },
-    Zerofill { offset: u64, bytes: u64 },
-    Discard { offset: u64, bytes: u64 },
-    Truncate { bytes: u64 },
-    Allocate { offset: u64, bytes: u64 },
-    Seek { offset: u64, what: Seek },
+    Read {
+        offset: u64,
+        bytes: usize,
+    },
+    Write {
+        offset: u64,
+        data: Bytes,
+    },
+    Zerofill {
+        offset: u64,
+        bytes: u64,
+    },
+    Discard {
+        offset: u64,
+        bytes: u64,
+    },
+    Truncate {
+        bytes: u64,
+    },
+    Allocate {
+        offset: u64,
+        bytes: u64,
+    },
+    Seek {
+        offset: u64,
+        what: Seek,
+    },
     Stat,
+    /// An fsync.
     Sync,
+    /// Before a close.
+    Flush,
 }
 
 /// A brick's answer.
@@ -65,7 +90,8 @@ pub(super) struct Reply {
 pub(super) enum Given {
     /// A count, or where a seek ended.
     Count(u64),
-    Data(Bytes),
+    /// What was read, and how long the file is.
+    Data(Bytes, Stat),
     Stat(Stat),
     File(u64),
 }
@@ -75,8 +101,7 @@ impl Given {
     pub(super) fn count(&self) -> u64 {
         match self {
             Self::Count(count) => *count,
-            Self::Data(data) => data.len() as u64,
-            Self::Stat(_) | Self::File(_) => 0,
+            Self::Data(..) | Self::Stat(_) | Self::File(_) => 0,
         }
     }
 }

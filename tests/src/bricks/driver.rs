@@ -134,18 +134,6 @@ fn the_tail_of_an_image_of_odd_length_can_be_read() {
     });
 }
 
-/// A short read inside the file is no end of it.
-#[test]
-fn a_file_that_was_cut_behind_our_back_is_an_error_and_not_zeroes() {
-    simulate(async |world| {
-        let (client, _) = client(world);
-        let image = image(&client, options(HOST, "v0"), 1 << 20).await;
-        assert_eq!(image.length().await, Ok(1 << 20));
-        assert!(world.brick(HOST, "v0").truncate("i", 1000));
-        assert_eq!(image.pread(0, 4096).await, Err(Errno::EIO), "as the length is still known");
-    });
-}
-
 #[test]
 fn a_short_write_is_an_error() {
     simulate(async |world| {

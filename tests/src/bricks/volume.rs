@@ -12,8 +12,12 @@ use std::{sync::Arc, time::Duration};
 /// The cluster that is there.
 pub(super) const HOST: &str = "a";
 
-pub(super) const SETTINGS: Settings =
-    Settings { write_behind: true, keep_failed: false, ping_timeout: Duration::from_secs(2) };
+pub(super) const SETTINGS: Settings = Settings {
+    write_behind: true,
+    keep_failed: false,
+    ping_timeout: Duration::from_secs(2),
+    stragglers: false,
+};
 
 /// Lets a test happen beside a cluster with the volumes v0, v1 and v2.
 pub(super) fn simulate<T>(test: impl AsyncFnOnce(&World) -> T) -> T {
@@ -98,6 +102,7 @@ pub(super) async fn timed<T>(work: impl Future<Output = T>) -> (T, f64) {
 }
 
 pub(super) const EBADF: i32 = 9;
+pub(super) const EBADFD: i32 = 77;
 pub(super) const EFBIG: i32 = 27;
 pub(super) const EINVAL: i32 = 22;
 pub(super) const EIO: i32 = 5;

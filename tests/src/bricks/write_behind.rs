@@ -1,9 +1,10 @@
 //! Writes that are acknowledged before the brick has them: table 3.3, rows 1 to 6.
 
 use super::volume::{
-    ENOTCONN, SETTINGS, create, error, ok, plain_volume, read, simulate, timed, volume, write,
+    EBADFD, ENOTCONN, SETTINGS, create, error, ok, open, plain_volume, read, simulate, timed,
+    volume, write,
 };
-use quorate_engine::Errno;
+use quorate_engine::{Errno, gluster::api::Seek};
 use quorate_sim::gluster::{Brick, Settings};
 use std::time::Duration;
 
@@ -30,8 +31,14 @@ fn a_dead_brick_fails_reads_and_syncs_and_acknowledges_writes() {
         assert_eq!(read_done.done, error(ENOTCONN));
         assert!(took < 0.01, "at once, not after {took}");
         assert_eq!(write(&*file, 0, vec![2; 4096]).await, ok(4096));
+        assert_eq!(file.stat().await, Err(Errno::ENOTCONN), "it waits for the write");
         assert_eq!(file.fsync().await, error(ENOTCONN));
         assert_eq!(file.stat().await, Err(Errno::EBADFD));
+        assert_eq!(file.ftruncate(10).await, error(EBADFD));
+        assert_eq!(file.seek(0, Seek::Data).await, error(EBADFD));
+        assert_eq!(file.discard(0, 4096).await, error(EBADFD));
+        assert_eq!(file.fallocate(0, 4096).await, error(EBADFD));
+        assert_eq!(open(&*volume, "f").await.err().map(|r| r.errno), Some(ENOTCONN));
         back(&brick).await;
         assert_eq!(read(&*file, 0, 8192).await, [1; 8192].as_slice());
     });
@@ -115,9 +122,22 @@ fn without_write_behind_the_write_fails_and_nothing_is_lost() {
         let file = create(&*volume, "f", vec![1; 8192]).await;
         dies(&brick).await;
         assert_eq!(write(&*file, 0, vec![2; 4096]).await, error(ENOTCONN));
-        assert_eq!(file.close().await, error(ENOTCONN));
+        assert_eq!(file.close().await, error(EBADFD));
         back(&brick).await;
         assert_eq!(brick.contents("f").unwrap(), [1; 8192].as_slice());
+    });
+}
+
+#[test]
+fn a_file_of_which_nothing_is_cached_is_closed_without_its_brick() {
+    simulate(async |world| {
+        let (volume, brick) = volume(world).await;
+        let file = create(&*volume, "f", vec![1; 8192]).await;
+        assert_eq!(file.stat().await.unwrap().bytes, 8192);
+        dies(&brick).await;
+        assert_eq!(file.stat().await.unwrap().bytes, 8192, "as it was known a moment ago");
+        assert_eq!(file.fsync().await, error(ENOTCONN));
+        assert_eq!(file.close().await, ok(0));
     });
 }
 
@@ -154,15 +174,15 @@ fn no_more_than_the_window_is_acknowledged() {
         let (volume, brick) = volume(world).await;
         let file = create(&*volume, "f", Vec::new()).await;
         dies(&brick).await;
-        let piece = 256 << 10;
-        for i in 0..4 {
+        let piece = 128 << 10;
+        for i in 0..9 {
             assert_eq!(write(&*file, i * piece, vec![1; piece as usize]).await, ok(piece as usize));
         }
-        assert_eq!(write(&*file, 4 * piece, vec![1; 10]).await, error(ENOTCONN));
+        assert_eq!(write(&*file, 9 * piece, vec![1; 10]).await, error(ENOTCONN));
         back(&brick).await;
-        assert_eq!(write(&*file, 4 * piece, vec![2; 10]).await, ok(10));
+        assert_eq!(write(&*file, 9 * piece, vec![2; 10]).await, ok(10));
         assert_eq!(file.fsync().await, ok(0));
-        let expected = [vec![1; 4 * piece as usize], vec![2; 10]].concat();
+        let expected = [vec![1; 9 * piece as usize], vec![2; 10]].concat();
         assert!(brick.contents("f").unwrap() == expected);
     });
 }
@@ -172,7 +192,7 @@ fn the_writes_of_all_who_have_a_file_open_are_one_cache() {
     simulate(async |world| {
         let (volume, brick) = volume(world).await;
         let first = create(&*volume, "f", vec![1; 8192]).await;
-        let second = super::volume::open(&*volume, "f").await.unwrap();
+        let second = open(&*volume, "f").await.unwrap();
         brick.slow(Duration::from_millis(300)..Duration::from_millis(301));
         assert_eq!(write(&*first, 0, vec![2; 4096]).await, ok(4096));
         assert_eq!(brick.contents("f").unwrap(), [1; 8192].as_slice(), "not on the brick yet");

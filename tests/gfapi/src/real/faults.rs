@@ -2,7 +2,7 @@
 
 use super::{
     Case,
-    volume::{PATIENCE, connect, create, error, glusterd, ok, read, volume, write},
+    volume::{PATIENCE, connect, create, error, glusterd, ok, open, read, volume, write},
 };
 use futures_lite::future::block_on;
 use quorate_engine::gluster::api::Seek;
@@ -17,6 +17,7 @@ fn a_dead_brick_fails_reads_and_syncs() {
     let volume = volume("v1");
     let file = create(&*volume, "brick", vec![1; 1 << 20]);
     let other = create(&*volume, "other", vec![1; 4096]);
+    let clean = create(&*volume, "clean", vec![1; 4096]);
     kill_brick("v1");
     let read_at = |offset| block_on(file.pread(offset, 4096)).done;
     assert_eq!(read_at(0), error(libc::ENOTCONN));
@@ -26,6 +27,15 @@ fn a_dead_brick_fails_reads_and_syncs() {
     assert_eq!(block_on(other.close()), error(libc::ENOTCONN), "or here, the last place");
     let refused = connect(vec![glusterd()], "v1", PATIENCE).err().unwrap();
     assert_eq!(refused.errno, libc::EIO);
+    // What needs a descriptor of the brick's says so.
+    assert_eq!(block_on(clean.fsync()), error(libc::ENOTCONN));
+    assert_eq!(block_on(clean.ftruncate(10)), error(libc::EBADFD));
+    assert_eq!(block_on(clean.zerofill(0, 10)), error(libc::EBADFD));
+    assert_eq!(block_on(clean.discard(0, 10)), error(libc::EBADFD));
+    assert_eq!(block_on(clean.fallocate(0, 10)), error(libc::EBADFD));
+    assert_eq!(block_on(clean.seek(0, Seek::Data)), error(libc::EBADFD));
+    assert_eq!(open(&*volume, "clean").err().unwrap().errno, libc::ENOTCONN);
+    assert_eq!(block_on(clean.close()), ok(0), "nothing of it was cached");
 
     gluster(&["volume", "start", "v1", "force"]);
     let synced = (0..100).any(|_| {
