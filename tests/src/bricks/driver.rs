@@ -12,20 +12,36 @@ use quorate_engine::{
 };
 use quorate_sim::gluster::{Settings, World};
 use std::{
+    mem,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
+/// What was told, in order.
+struct Told<T>(Arc<Mutex<Vec<T>>>);
+
+impl<T: Send + 'static> Told<T> {
+    /// And who tells.
+    fn by() -> (impl Fn(T) + Send + Sync, Self) {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let told_here = told.clone();
+        let tell = move |what| told_here.lock().expect("no test goes on after a panic").push(what);
+        (tell, Self(told))
+    }
+
+    fn take(&self) -> Vec<T> {
+        mem::take(&mut *self.0.lock().expect("no test goes on after a panic"))
+    }
+}
+
 /// A client, and what it has to say beside its answers.
-fn client(world: &World) -> (Client, Arc<Mutex<Vec<Notice>>>) {
-    let notices = Arc::new(Mutex::new(Vec::new()));
-    let told = notices.clone();
-    let note = move |notice| told.lock().unwrap().push(notice);
-    (Client::new(world.gfapi(), Arc::new(note)), notices)
+fn client(world: &World) -> (Client, Told<Notice>) {
+    let (tell, told) = Told::by();
+    (Client::new(world.gfapi(), Arc::new(tell)), told)
 }
 
 fn options(host: &str, volume: &str) -> GlusterOptions {
-    GlusterOptions::from_uri(&format!("gluster://{host}/{volume}/i")).unwrap()
+    GlusterOptions::from_uri(&format!("gluster://{host}/{volume}/i")).expect("a URI")
 }
 
 /// A new image of this length.
@@ -35,20 +51,15 @@ async fn image(client: &Client, options: GlusterOptions, bytes: u64) -> Arc<Glus
 }
 
 /// An array over new images, and what it reports.
-async fn array(
-    client: &Client,
-    images: &[(&str, &str)],
-    bytes: u64,
-) -> (Quorum, Arc<Mutex<Vec<Event>>>) {
+async fn array(client: &Client, images: &[(&str, &str)], bytes: u64) -> (Quorum, Told<Event>) {
     let mut builder = QuorumOptions::builder("q", images.len() / 2 + 1);
     for (i, (host, volume)) in images.iter().enumerate() {
         builder = builder.child(format!("c{i}"), image(client, options(host, volume), bytes).await);
     }
-    let events = Arc::new(Mutex::new(Vec::new()));
-    let told = events.clone();
-    let sink = move |event| told.lock().unwrap().push(event);
-    let array = Quorum::open(builder.build().unwrap(), &(), Arc::new(sink)).await;
-    (array.expect("its children have one length"), events)
+    let (tell, told) = Told::by();
+    let options = builder.build().expect("valid options");
+    let array = Quorum::open(options, &(), Arc::new(tell)).await;
+    (array.expect("its children have one length"), told)
 }
 
 /// S35: by the volume's name alone both images would be on the first cluster.
@@ -57,7 +68,7 @@ fn an_array_over_two_clusters_with_volumes_of_one_name_has_two_replicas() {
     simulate(async |world| {
         world.add_cluster("b", ["v0"].map(spec)).await;
         let (client, _) = client(world);
-        let (array, events) = array(&client, &[(HOST, "v0"), ("b", "v0")], 1 << 20).await;
+        let (array, told) = array(&client, &[(HOST, "v0"), ("b", "v0")], 1 << 20).await;
         array.pwrite(4096, vec![7; 512].into(), Flags::NONE).await.unwrap();
         array.flush().await.unwrap();
         for host in [HOST, "b"] {
@@ -66,7 +77,7 @@ fn an_array_over_two_clusters_with_volumes_of_one_name_has_two_replicas() {
         }
         assert!(world.brick("b", "v0").overwrite("i", 4096, &[8]));
         assert_eq!(array.pread(4096, 512).await, Err(Errno::EIO), "which QEMU would not notice");
-        assert_eq!(events.lock().unwrap().len(), 1);
+        assert_eq!(told.take().len(), 1);
         array.close().await.unwrap();
     });
 }
@@ -80,7 +91,7 @@ fn an_array_over_three_volumes_outlives_a_brick_in_a_workload() {
             }
             let (client, _) = client(world);
             let images = ["v0", "v1", "v2"].map(|volume| (HOST, volume));
-            let (array, events) = array(&client, &images, 64 << 10).await;
+            let (array, told) = array(&client, &images, 64 << 10).await;
             let mut content = vec![0; 64 << 10];
             for step in 0..200 {
                 if step == 100 {
@@ -107,7 +118,7 @@ fn an_array_over_three_volumes_outlives_a_brick_in_a_workload() {
                 let replica = world.brick(HOST, volume).contents("i").unwrap();
                 assert!(replica == content, "seed {seed}: {volume}");
             }
-            let events = events.lock().unwrap();
+            let events = told.take();
             let blamed = |event: &Event| match event {
                 Event::ReportBad { node_name, .. } => node_name.as_str() == "c1",
                 Event::Failure { .. } | Event::Mismatch { .. } => false,
@@ -157,7 +168,7 @@ fn a_failed_fsync_ejects_the_image_and_says_so() {
         simulate(async |world| {
             let brick = world.brick(HOST, "v0");
             brick.set(Settings { keep_failed, ..SETTINGS });
-            let (client, notices) = client(world);
+            let (client, told) = client(world);
             let image = image(&client, options(HOST, "v0"), 1 << 20).await;
             brick.fill_up();
             let data = vec![1; 512];
@@ -168,7 +179,7 @@ fn a_failed_fsync_ejects_the_image_and_says_so() {
             assert_eq!(image.close().await, Err(Errno::ENOSPC));
             let name = options(HOST, "v0").to_string();
             let ejected = Notice::Ejected { image: name, errno: Errno::ENOSPC };
-            assert_eq!(*notices.lock().unwrap(), [ejected]);
+            assert_eq!(told.take(), [ejected]);
             sleep(Duration::from_secs(1)).await;
             brick.limit(1 << 20, Errno::ENOSPC);
             let again = Gluster::open(options(HOST, "v0"), &client).await.unwrap();

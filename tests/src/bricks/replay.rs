@@ -8,20 +8,17 @@ use madsim::{
 };
 use quorate_engine::gluster::api::File;
 use quorate_sim::gluster::{Brick, Settings, World};
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{cell::RefCell, sync::Arc, time::Duration};
 
 /// What happened, and when to the nanosecond.
-type Journal = Mutex<Vec<String>>;
+type Journal = RefCell<Vec<String>>;
 
-fn note(journal: &Journal, what: String) {
+fn note(journal: &Journal, what: &str) {
     let now = TimeHandle::current().elapsed().as_nanos();
-    journal.lock().unwrap().push(format!("{now} {what}"));
+    journal.borrow_mut().push(format!("{now} {what}"));
 }
 
-async fn client(journal: &Journal, file: Arc<dyn File>, number: u64) {
+async fn client(journal: &Journal, file: Arc<dyn File>, number: u8) {
     for step in 0..30 {
         sleep(Duration::from_millis(thread_rng().gen_range(1..500))).await;
         let sector = thread_rng().gen_range(0..512_u64);
@@ -34,11 +31,11 @@ async fn client(journal: &Journal, file: Arc<dyn File>, number: u64) {
                 format!("{:?} {:?}", read.done, read.buffer)
             }
             _ => {
-                let data = vec![u8::try_from(number * 31 + step).unwrap(); 1024];
+                let data = vec![number * 31 + step; 1024];
                 format!("{:?}", file.pwrite(sector * 512, data.into()).await)
             }
         };
-        note(journal, format!("{number}: {done}"));
+        note(journal, &format!("{number}: {done}"));
     }
 }
 
@@ -57,7 +54,7 @@ async fn disturbances(journal: &Journal, brick: &Brick) {
             8 => brick.slow(Duration::from_millis(1)..Duration::from_millis(50)),
             _ => brick.fill_up(),
         }
-        note(journal, format!("disturbance {which}"));
+        note(journal, &format!("disturbance {which}"));
     }
     brick.start();
     brick.resume();
@@ -75,9 +72,9 @@ fn story(seed: u64) -> Vec<String> {
         let clients = (0..4).map(|number| client(&journal, file.clone(), number));
         let disturbed = disturbances(&journal, &brick);
         futures_util::future::join(join_all(clients), disturbed).await;
-        note(&journal, format!("{:?}", file.close().await));
-        note(&journal, format!("{:?}", brick.contents("f")));
-        journal.into_inner().unwrap()
+        note(&journal, &format!("{:?}", file.close().await));
+        note(&journal, &format!("{:?}", brick.contents("f")));
+        journal.into_inner()
     })
 }
 
