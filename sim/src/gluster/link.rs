@@ -44,8 +44,6 @@ struct State {
     /// None while there is no connection.
     sender: Option<Sender>,
     sent: u64,
-    /// When what was sent last arrives at the earliest.
-    arrives: Duration,
     pending: BTreeMap<u64, Arc<Slot<Result<Given>>>>,
     /// Since when something is pending and nothing was heard.
     quiet_since: Duration,
@@ -83,11 +81,11 @@ impl Wire {
         let slot = Arc::new(Slot::empty());
         let (sent, unguarded) = self.state.touch(|state| {
             let sender = state.sender.as_ref().ok_or(Errno::ENOTCONN)?;
-            let (id, not_before) = (state.sent + 1, state.arrives.max(now + latency));
-            let request = Request { id, not_before, ask };
+            let id = state.sent + 1;
+            let request = Request { id, not_before: now + latency, ask };
             // It waits for nothing.
             let sent = sender.send(Box::new(request)).now_or_never().is_some_and(|s| s.is_ok());
-            (state.sent, state.arrives) = (id, not_before);
+            state.sent = id;
             if state.pending.is_empty() {
                 state.quiet_since = now;
             }

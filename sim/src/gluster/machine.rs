@@ -20,7 +20,7 @@ pub(super) struct Machine {
     client: NodeId,
     pub(super) address: SocketAddr,
     state: Mutex<State>,
-    /// Whether somebody would take a connection.
+    /// Whether it has got so far as to take connections.
     listens: Arc<Watched<bool>>,
 }
 
@@ -66,7 +66,7 @@ impl Machine {
         Self { node, client, address, state, listens }
     }
 
-    /// Waits until it takes connections, which is not at once when it starts.
+    /// Waits until it takes connections for the first time.
     pub(super) async fn listening(&self) {
         self.listens.until(|listens| listens.then_some(())).await;
     }
@@ -76,7 +76,6 @@ impl Machine {
             // What stands still would be dropped under the runtime's lock otherwise.
             Handle::current().resume(self.node);
             Handle::current().kill(self.node);
-            self.listens.change(|listens| *listens = false);
             self.state().run = Run::Dead;
         }
     }

@@ -51,6 +51,27 @@ fn a_brick_that_stands_still_is_given_up_after_twice_the_ping_timeout() {
     }
 }
 
+#[test]
+fn who_is_heard_now_and_then_is_not_given_up() {
+    simulate(async |world| {
+        let (volume, brick) = volume(world).await;
+        let file = create(&*volume, "f", vec![1; 8192]).await;
+        brick.slow(Duration::from_millis(1400)..Duration::from_millis(1600));
+        // Something is always pending.
+        let reads = |offset: u64| {
+            let file = &file;
+            async move {
+                sleep(Duration::from_millis(offset)).await;
+                for _ in 0..5 {
+                    assert_eq!(file.pread(offset, 10).await.done, ok(10));
+                }
+            }
+        };
+        let (_, took) = timed(join(reads(0), reads(1000))).await;
+        assert!((12.0..18.0).contains(&took), "{took}");
+    });
+}
+
 /// Row 8: shorter pauses.
 #[test]
 fn a_call_that_is_answered_late_is_answered() {
@@ -167,6 +188,23 @@ fn a_length_is_stale_for_a_second() {
         assert!(brick.truncate("f", 70));
         assert_eq!(write(&*file, 0, vec![1]).await, ok(1));
         assert_eq!(file.stat().await.unwrap().bytes, 70, "as who changes it");
+    });
+}
+
+#[test]
+fn a_length_that_was_asked_for_before_a_write_is_not_believed_after_it() {
+    simulate(async |world| {
+        let (volume, brick) = plain_volume(world).await;
+        let file = create(&*volume, "f", Vec::new()).await;
+        brick.slow(Duration::from_millis(1)..Duration::from_millis(400));
+        for end in 1..20 {
+            sleep(Duration::from_secs(1)).await;
+            let extends = file.pwrite(end - 1, vec![1].into());
+            let (before, done) = join(file.stat(), extends).await;
+            assert!([end - 1, end].contains(&before.unwrap().bytes));
+            assert_eq!(done, ok(1));
+            assert_eq!(file.stat().await.unwrap().bytes, end);
+        }
     });
 }
 

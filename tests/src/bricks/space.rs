@@ -53,6 +53,22 @@ fn what_does_not_fit_stays_in_a_cache_that_keeps_it() {
     });
 }
 
+#[test]
+fn the_rest_of_a_write_that_did_not_fit_is_written_when_there_is_space() {
+    simulate(async |world| {
+        let (volume, brick) = volume(world).await;
+        let file = create(&*volume, "f", vec![1; 8192]).await;
+        brick.fill_up();
+        let data: Vec<u8> = (0..12_288).map(|i| (i / 100) as u8 + 2).collect();
+        assert_eq!(write(&*file, 4000, data.clone()).await, ok(12_288));
+        assert_eq!(file.pread(4000, 10).await.done, ok(10), "which is on the brick");
+        assert_eq!(file.pread(8192, 10).await.done, error(ENOSPC));
+        brick.limit(1 << 20, Errno::ENOSPC);
+        assert_eq!(file.fsync().await, ok(0));
+        assert_eq!(brick.contents("f").unwrap(), [vec![1; 4000], data].concat());
+    });
+}
+
 /// Row 12.
 #[test]
 fn without_write_behind_the_write_is_short() {

@@ -4,6 +4,7 @@ use super::volume::{
     EBADFD, ENOTCONN, SETTINGS, create, error, ok, open, plain_volume, read, simulate, timed,
     volume, write,
 };
+use futures_util::future::join_all;
 use quorate_engine::{Errno, gluster::api::Seek};
 use quorate_sim::gluster::{Brick, Settings};
 use std::time::Duration;
@@ -188,6 +189,35 @@ fn no_more_than_the_window_is_acknowledged() {
 }
 
 #[test]
+fn more_than_the_window_waits_until_it_is_on_the_brick() {
+    simulate(async |world| {
+        let (volume, brick) = volume(world).await;
+        let file = create(&*volume, "f", Vec::new()).await;
+        let piece = 128 << 10;
+        let writes = (0..32).map(|i| file.pwrite(i * piece, vec![1; piece as usize].into()));
+        let (done, took) = timed(join_all(writes)).await;
+        assert_eq!(done, [ok(piece as usize); 32]);
+        assert!(took > 0.002, "it takes a while to get there and back: {took}");
+        assert!(brick.contents("f").unwrap().len() >= 22 * piece as usize);
+    });
+}
+
+#[test]
+fn a_file_that_is_made_again_gets_nothing_of_what_was_cached_of_it() {
+    simulate(async |world| {
+        let (volume, brick) = volume(world).await;
+        let file = create(&*volume, "f", Vec::new()).await;
+        brick.fill_up();
+        assert_eq!(write(&*file, 0, vec![2; 4096]).await, ok(4096));
+        assert_eq!(file.stat().await, Err(Errno::ENOSPC));
+        let again = volume.create("f").await.unwrap();
+        brick.limit(1 << 20, Errno::ENOSPC);
+        assert_eq!(file.fsync().await, ok(0));
+        assert_eq!(again.stat().await.unwrap().bytes, 0);
+    });
+}
+
+#[test]
 fn the_writes_of_all_who_have_a_file_open_are_one_cache() {
     simulate(async |world| {
         let (volume, brick) = volume(world).await;
@@ -197,5 +227,25 @@ fn the_writes_of_all_who_have_a_file_open_are_one_cache() {
         assert_eq!(write(&*first, 0, vec![2; 4096]).await, ok(4096));
         assert_eq!(brick.contents("f").unwrap(), [1; 8192].as_slice(), "not on the brick yet");
         assert_eq!(read(&*second, 0, 4096).await, [2; 4096].as_slice());
+    });
+}
+
+/// The first fails when it arrives, and there is space again when the second does.
+#[test]
+fn a_write_waits_for_an_earlier_one_that_it_overlaps() {
+    simulate(async |world| {
+        let (volume, brick) = volume(world).await;
+        let file = create(&*volume, "f", Vec::new()).await;
+        brick.slow(Duration::from_millis(100)..Duration::from_millis(101));
+        brick.fill_up();
+        assert_eq!(write(&*file, 0, vec![2; 4096]).await, ok(4096));
+        madsim::time::sleep(Duration::from_millis(60)).await;
+        assert_eq!(write(&*file, 0, vec![3; 4096]).await, ok(4096));
+        madsim::time::sleep(Duration::from_millis(70)).await;
+        brick.limit(1 << 20, Errno::ENOSPC);
+        madsim::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(brick.contents("f").unwrap(), [].as_slice(), "nobody has asked again");
+        assert_eq!(file.fsync().await, ok(0));
+        assert_eq!(brick.contents("f").unwrap(), [3; 4096].as_slice());
     });
 }
