@@ -1,8 +1,15 @@
 //! A fuzz of many hours needs as much memory as one of a second: a run that is over leaves nothing behind.
 
+use futures_util::FutureExt;
+use madsim::{Config, runtime::Runtime};
+use quorate_engine::{
+    BlockDevice, Flags, Gluster, GlusterOptions, Prealloc,
+    gluster::{Client, create},
+};
 use quorate_scenarios::{catalog, expand::expand, fuzz::attempt, runner::Scratch};
+use quorate_sim::gluster::{VolumeSpec, World};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use std::alloc::System;
+use std::{alloc::System, sync::Arc};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -37,4 +44,25 @@ fn a_run_leaves_no_memory_behind() {
             assert_eq!(left, 0, "{left} bytes are left after {again}");
         }
     }
+    clusters();
+    let left = left_by(clusters);
+    assert_eq!(left, 0, "{left} bytes are left of a world of clusters that was ended");
+}
+
+/// A brick that dies and takes a client's calls and connection along.
+fn clusters() {
+    Runtime::with_seed_and_config(1, Config::default()).block_on(async {
+        let world = World::new();
+        world.add_cluster("a", [VolumeSpec::new("v")]).await;
+        let options = GlusterOptions::from_uri("gluster://a/v/i").expect("a URI");
+        let client = Client::new(world.gfapi(), Arc::new(()));
+        create(&options, 1 << 20, Prealloc::Full, &client).await.expect("there is space");
+        let image = Gluster::open(options, &client).await.expect("it was made");
+        let written = image.pwrite(0, vec![1; 1 << 16].into(), Flags::NONE).await;
+        assert_eq!((written, image.flush().await), (Ok(()), Ok(())));
+        assert_eq!(image.pread(0, 512).now_or_never(), None);
+        world.brick("a", "v").kill();
+        assert!(image.pread(0, 512).await.is_err());
+        world.end().await;
+    });
 }
