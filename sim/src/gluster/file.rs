@@ -97,17 +97,16 @@ impl Open {
 impl File for Handle {
     fn pread(&self, offset: u64, bytes: usize) -> BoxFuture<'_, ReadDone> {
         Box::pin(async move {
-            let read = if bytes == 0 || !is_span(offset, bytes as u64) {
-                Err(Errno::EINVAL)
-            } else {
-                let range = offset..offset + bytes as u64;
-                let reach = Reach::Reads(range.clone());
-                let work = |file: Arc<Open>| async move {
-                    file.inode.settle(range).await?;
-                    file.inode.read(file.opened, offset, bytes).await
-                };
-                self.call(reach, work).await
+            if bytes == 0 || !is_span(offset, bytes as u64) {
+                return ReadDone { done: done(Err(Errno::EINVAL)), buffer: Bytes::new() };
+            }
+            let range = offset..offset + bytes as u64;
+            let reach = Reach::Reads(range.clone());
+            let work = |file: Arc<Open>| async move {
+                file.inode.settle(range).await?;
+                file.inode.read(file.opened, offset, bytes).await
             };
+            let read = self.call(reach, work).await;
             let mut buffer = vec![RUBBISH; bytes];
             if let Ok(data) = &read {
                 buffer[..data.len()].copy_from_slice(data);
