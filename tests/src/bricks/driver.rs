@@ -10,7 +10,7 @@ use quorate_engine::{
     BlockDevice, Errno, Event, Flags, Gluster, GlusterOptions, Prealloc, Quorum, QuorumOptions,
     gluster::{Client, Notice, create},
 };
-use quorate_sim::gluster::{Settings, World};
+use quorate_sim::gluster::{Brick, Settings, World};
 use std::{
     mem,
     sync::{Arc, Mutex},
@@ -82,9 +82,21 @@ fn an_array_over_two_clusters_with_volumes_of_one_name_has_two_replicas() {
     });
 }
 
+/// What can happen to a brick, and what mends it.
+const DISTURBANCES: [(&str, fn(&Brick), fn(&Brick)); 6] = [
+    ("killed", Brick::kill, |_| ()),
+    ("killed for a while", Brick::kill, Brick::start),
+    ("paused", Brick::pause, Brick::resume),
+    ("partitioned", Brick::partition, Brick::heal),
+    ("cut", Brick::cut, |_| ()),
+    ("full", Brick::fill_up, |_| ()),
+];
+
 #[test]
 fn an_array_over_three_volumes_outlives_a_brick_in_a_workload() {
-    for (seed, write_behind) in [(1, false), (2, true), (3, false), (4, true)] {
+    let runs = DISTURBANCES.iter().flat_map(|what| [(what, false), (what, true)]);
+    for (seed, ((name, disturb, mend), write_behind)) in (0..).zip(runs) {
+        let run = format!("seed {seed}, {name}, write-behind {write_behind}");
         seeded(seed, async |world| {
             for volume in ["v0", "v1", "v2"] {
                 world.brick(HOST, volume).set(Settings { write_behind, ..SETTINGS });
@@ -94,8 +106,10 @@ fn an_array_over_three_volumes_outlives_a_brick_in_a_workload() {
             let (array, told) = array(&client, &images, 64 << 10).await;
             let mut content = vec![0; 64 << 10];
             for step in 0..200 {
-                if step == 100 {
-                    world.brick(HOST, "v1").kill();
+                match step {
+                    5 => disturb(&world.brick(HOST, "v1")),
+                    100 => mend(&world.brick(HOST, "v1")),
+                    _ => {}
                 }
                 let sector = thread_rng().gen_range(0..120);
                 let range = sector * 512..(sector + thread_rng().gen_range(1..8)) * 512;
@@ -103,27 +117,54 @@ fn an_array_over_three_volumes_outlives_a_brick_in_a_workload() {
                     let byte = thread_rng().r#gen();
                     let data = vec![byte; range.len()];
                     let written = array.pwrite(range.start as u64, data.into(), Flags::NONE).await;
-                    assert_eq!(written, Ok(()));
+                    assert_eq!(written, Ok(()), "{run}, step {step}");
                     content[range].fill(byte);
                 } else {
                     let read = array.pread(range.start as u64, range.len()).await;
-                    assert_eq!(read.unwrap(), content[range], "seed {seed}, step {step}");
+                    assert!(read == Ok(content[range].to_vec().into()), "{run}, step {step}");
                 }
                 if step % 10 == 0 {
-                    assert_eq!(array.flush().await, Ok(()));
+                    assert_eq!(array.flush().await, Ok(()), "{run}, step {step}");
                 }
             }
-            assert_eq!(array.flush().await, Ok(()));
+            assert_eq!(array.flush().await, Ok(()), "{run}");
             for volume in ["v0", "v2"] {
                 let replica = world.brick(HOST, volume).contents("i").unwrap();
-                assert!(replica == content, "seed {seed}: {volume}");
+                assert!(replica == content, "{run}: {volume}");
             }
             let events = told.take();
-            let blamed = |event: &Event| match event {
-                Event::ReportBad { node_name, .. } => node_name.as_str() == "c1",
-                Event::Failure { .. } | Event::Mismatch { .. } => false,
-            };
-            assert!(!events.is_empty() && events.iter().all(blamed), "seed {seed}: {events:?}");
+            assert!(
+                !events.is_empty() && events.iter().all(blames_the_second),
+                "{run}: {events:?}"
+            );
+        });
+    }
+}
+
+fn blames_the_second(event: &Event) -> bool {
+    match event {
+        Event::ReportBad { node_name, .. } => node_name.as_str() == "c1",
+        Event::Failure { .. } | Event::Mismatch { .. } => false,
+    }
+}
+
+#[test]
+fn a_replica_that_was_changed_behind_gluster_is_outvoted() {
+    for change in [
+        |brick: &Brick| brick.overwrite("i", 100, &[9]),
+        |brick: &Brick| brick.truncate("i", 100),
+        |brick: &Brick| brick.truncate("i", 0),
+    ] {
+        simulate(async |world| {
+            let (client, _) = client(world);
+            let images = ["v0", "v1", "v2"].map(|volume| (HOST, volume));
+            let (array, told) = array(&client, &images, 1 << 20).await;
+            array.pwrite(0, vec![1; 4096].into(), Flags::NONE).await.unwrap();
+            array.flush().await.unwrap();
+            assert!(change(&world.brick(HOST, "v1")));
+            assert_eq!(array.pread(0, 4096).await.unwrap(), [1; 4096].as_slice());
+            let events = told.take();
+            assert!(events.len() == 1 && events.iter().all(blames_the_second), "{events:?}");
         });
     }
 }
