@@ -54,8 +54,9 @@
 //! - What was sent is lost with the brick's process only; a real one may lose it when a connection is
 //!   aborted.
 //! - What was sent over a connection that broke is done before the client is back; after a partition the
-//!   client is therefore as late again as the partition was long, and ten seconds at most. Real clients do
-//!   not wait, so that a write which failed can undo one that succeeded since: [`Settings::stragglers`].
+//!   client is therefore as late again as the partition was long (and ten seconds at most), and then up to
+//!   three seconds. Real clients do not wait, so that a write which failed can undo one that succeeded
+//!   since: [`Settings::stragglers`].
 //! - A brick that is killed while nothing reaches the client is missed at once, not by the ping.
 //! - Pings are not sent: a connection is silent while something is pending and nothing is heard. One whose
 //!   messages take longer than twice the ping timeout would survive in reality.

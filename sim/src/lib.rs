@@ -7,9 +7,10 @@
 //!   them can move;
 //! - [`gluster`]: clusters whose bricks are nodes of madsim.
 //!
-//! But for clusters, nothing here draws lots. The delay of an operation and who picks are its caller's to choose, so a run
-//! is a function of its scenario; madsim's own dice (which task next, how long a poll takes) have nothing
-//! to decide, because all clients live in one madsim task and are polled in a fixed order.
+//! But for clusters, nothing here draws lots. The delay of an operation and who picks are its caller's to
+//! choose, so a run is a function of its scenario; madsim's own dice (which task next, how long a poll
+//! takes) have nothing to decide, because all clients live in one madsim task and are polled in a fixed
+//! order. What clusters draw, and what that means for replays, [`gluster`] says.
 
 #![forbid(unsafe_code)]
 

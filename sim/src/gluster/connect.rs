@@ -6,6 +6,7 @@ use super::{
     mount::Mount,
     serve::elapsed,
     watched::Slot,
+    wire::dial,
     world::{Inner, Site},
 };
 use futures_util::future::BoxFuture;
@@ -76,7 +77,7 @@ async fn answers(world: &Inner, server: &Server, began: Duration) -> Result<Arc<
         sleep(left).await;
         return Err(format!("no answer within {SERVER:?}"));
     }
-    match super::wire::dial(site.server.address).await {
+    match dial(site.server.address).await {
         Ok(_) => Ok(site),
         Err(_) => Err(refused()),
     }

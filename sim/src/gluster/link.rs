@@ -159,16 +159,17 @@ impl Wire {
         loop {
             let broken = pin!(self.state.until(|state| state.sender.is_none().then_some(())));
             let heard = pin!(receive::<Reply>(&mut receiver));
-            match select(heard, broken).await {
-                Either::Left((Some(Reply { id, answer }), _)) => {
+            // What comes over a connection that is broken nobody waits for.
+            match select(broken, heard).await {
+                Either::Left(_) => return,
+                Either::Right((None, _)) => return self.break_off(),
+                Either::Right((Some(Reply { id, answer }), _)) => {
                     let slot = self.state.touch(|state| {
                         state.quiet_since = elapsed();
                         state.pending.remove(&id)
                     });
                     slot.expect("each request is answered once").fill(answer);
                 }
-                Either::Left((None, _)) => return self.break_off(),
-                Either::Right(_) => return,
             }
         }
     }

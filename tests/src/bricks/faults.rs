@@ -5,7 +5,7 @@ use super::volume::{
 };
 use futures_util::future::{join, join_all};
 use madsim::time::sleep;
-use quorate_engine::gluster::api::Stat;
+use quorate_engine::gluster::api::{ReadDone, Stat};
 use quorate_sim::gluster::{Brick, Settings};
 use std::time::Duration;
 
@@ -152,6 +152,30 @@ fn a_connection_that_was_cut_is_back_after_three_seconds() {
         let ((), took) = timed(brick.connected()).await;
         assert!((3.0..3.1).contains(&took), "{took}");
         assert_eq!(write(&*file, 0, vec![3; 8192]).await, ok(8192));
+    });
+}
+
+#[test]
+fn a_connection_may_be_cut_at_the_moment_of_an_answer() {
+    simulate(async |world| {
+        let (volume, brick) = plain_volume(world).await;
+        let file = create(&*volume, "f", vec![1; 8192]).await;
+        brick.slow(Duration::from_millis(5)..Duration::from_millis(20));
+        let mut answered = 0;
+        for round in 0..200_u64 {
+            let reads = join_all((0..16).map(|i| file.pread(i * 512, 512)));
+            let cut = async {
+                sleep(Duration::from_micros(10_000 + round * 250)).await;
+                brick.cut();
+            };
+            let (reads, ()) = join(reads, cut).await;
+            for ReadDone { done, .. } in reads {
+                assert!(done == ok(512) || done == error(ENOTCONN), "{done:?}");
+                answered += usize::from(done == ok(512));
+            }
+            brick.connected().await;
+        }
+        assert!((100..3100).contains(&answered), "{answered} of 3200");
     });
 }
 
