@@ -82,8 +82,11 @@ fn an_array_over_two_clusters_with_volumes_of_one_name_has_two_replicas() {
     });
 }
 
+/// What is done to a brick.
+type Act = fn(&Brick);
+
 /// What can happen to a brick, and what mends it.
-const DISTURBANCES: [(&str, fn(&Brick), fn(&Brick)); 6] = [
+const DISTURBANCES: [(&str, Act, Act); 6] = [
     ("killed", Brick::kill, |_| ()),
     ("killed for a while", Brick::kill, Brick::start),
     ("paused", Brick::pause, Brick::resume),
