@@ -8,7 +8,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum Error {
     /// The machine lacks something.
-    #[error("{}", crate::missing::sentence(.0))]
+    #[error("{}", crate::missing::sentence(.0).unwrap_or_default())]
     Missing(Vec<Missing>),
     /// Another program is needed around this one.
     #[error("this process is not in the namespace of a glusterd")]

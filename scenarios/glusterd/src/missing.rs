@@ -108,9 +108,11 @@ pub(crate) fn program(name: &str) -> bool {
     env::split_paths(&path).any(|directory| directory.join(name).is_file())
 }
 
-/// All of it in one sentence.
-pub(crate) fn sentence(missing: &[Missing]) -> String {
-    missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+/// All of it in one sentence, if there is anything.
+#[must_use]
+pub fn sentence(missing: &[Missing]) -> Option<String> {
+    let each: Vec<_> = missing.iter().map(ToString::to_string).collect();
+    (!each.is_empty()).then(|| each.join("; "))
 }
 
 /// What to do about all of it.

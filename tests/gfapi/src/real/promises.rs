@@ -1,18 +1,19 @@
 //! What libgfapi by itself does not keep: order, answers at a close, seeks beside reads, dropped calls.
 
 use super::{
-    Case,
-    volume::{create, ok, open, read, volume, write},
+    cases::Case,
+    volume::{PLAIN, create, ok, open, read, volume, write},
 };
 use futures_lite::future::{block_on, poll_once};
 use futures_util::future::{join, join_all, join3};
 use quorate_engine::gluster::api::Seek;
+use quorate_glusterd::Glusterd;
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
-pub(crate) const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case<Glusterd>] = &[
     ("overlapping_writes_keep_their_order", overlapping_writes_keep_their_order),
     ("a_read_sees_the_write_that_began_before", a_read_sees_the_write_that_began_before),
     ("threads_do_not_meet", threads_do_not_meet),
@@ -21,8 +22,8 @@ pub(crate) const CASES: &[Case] = &[
     ("seeks_beside_reads_are_right", seeks_beside_reads_are_right),
 ];
 
-fn overlapping_writes_keep_their_order() {
-    let file = create(&*volume("v0"), "order", vec![0; 12_288]);
+fn overlapping_writes_keep_their_order(its: &Glusterd) {
+    let file = create(&*volume(its, PLAIN), "order", vec![0; 12_288]);
     let wrong = (0..200).filter(|round| {
         let last = u8::try_from(round % 250).unwrap() + 3;
         let done = block_on(join3(
@@ -36,8 +37,8 @@ fn overlapping_writes_keep_their_order() {
     assert_eq!(wrong.count(), 0, "of 200");
 }
 
-fn a_read_sees_the_write_that_began_before() {
-    let file = create(&*volume("v0"), "stale", vec![0; 4096]);
+fn a_read_sees_the_write_that_began_before(its: &Glusterd) {
+    let file = create(&*volume(its, PLAIN), "stale", vec![0; 4096]);
     let stale = (0..200).filter(|round| {
         let data = vec![u8::try_from(round % 255).unwrap() + 1; 4096];
         let write = file.pwrite(0, data.clone().into());
@@ -48,8 +49,8 @@ fn a_read_sees_the_write_that_began_before() {
     assert_eq!(stale.count(), 0, "of 200");
 }
 
-fn threads_do_not_meet() {
-    let file = create(&*volume("v0"), "threads", vec![0; 1 << 20]);
+fn threads_do_not_meet(its: &Glusterd) {
+    let file = create(&*volume(its, PLAIN), "threads", vec![0; 1 << 20]);
     thread::scope(|scope| {
         for thread in 0..8u8 {
             let file = &file;
@@ -65,8 +66,8 @@ fn threads_do_not_meet() {
     });
 }
 
-fn a_close_lets_every_call_answer() {
-    let volume = volume("v0");
+fn a_close_lets_every_call_answer(its: &Glusterd) {
+    let volume = volume(its, PLAIN);
     drop(create(&*volume, "close", vec![1; 4 << 20]));
     for round in 0..20 {
         let file = open(&*volume, "close").unwrap();
@@ -83,8 +84,8 @@ fn a_close_lets_every_call_answer() {
     }
 }
 
-fn calls_that_were_dropped_are_done() {
-    let volume = volume("v0");
+fn calls_that_were_dropped_are_done(its: &Glusterd) {
+    let volume = volume(its, PLAIN);
     let file = create(&*volume, "dropped", vec![0; 4 << 20]);
     for i in 0..64u8 {
         let write = file.pwrite(u64::from(i) << 16, vec![i + 1; 1 << 16].into());
@@ -99,8 +100,8 @@ fn calls_that_were_dropped_are_done() {
     assert!(read(&*again, 0, 4 << 20) == expected, "and not the one that was never polled");
 }
 
-fn seeks_beside_reads_are_right() {
-    let file = create(&*volume("v0"), "seeks", vec![1; 1 << 20]);
+fn seeks_beside_reads_are_right(its: &Glusterd) {
+    let file = create(&*volume(its, PLAIN), "seeks", vec![1; 1 << 20]);
     assert_eq!(block_on(file.ftruncate(64 << 20)), ok(0));
     assert_eq!(write(&*file, 32 << 20, vec![1; 1 << 20]), ok(1 << 20));
     assert_eq!(block_on(file.fsync()), ok(0));

@@ -4,20 +4,34 @@ use bytes::Bytes;
 use futures_lite::future::block_on;
 use quorate_engine::gluster::{
     api::{Access, Connected, Done, File, Gfapi, Opened, ReadDone, Volume},
-    options::{Cluster, PORT, Server},
+    options::{Cluster, Server},
 };
 use quorate_gfapi::{Libgfapi, Patience};
+use quorate_glusterd::{Glusterd, Wanted};
 use std::{sync::Arc, time::Duration};
 
-/// glusterd's address in the namespace.
-pub(crate) const HOST: &str = "127.1.1.1";
+/// The volume to which nothing happens.
+pub(crate) const PLAIN: usize = 0;
+
+/// The volume whose brick dies and comes back.
+pub(crate) const MORTAL: usize = 1;
+
+/// The volume whose brick is soon full.
+pub(crate) const SMALL: usize = 2;
+
+/// The volumes of the tests.
+pub(crate) fn wanted() -> [Wanted; 3] {
+    let small = Wanted { space: Some(16 << 20), ..Wanted::default() };
+    [Wanted::default(), Wanted::default(), small]
+}
 
 /// Longer than anything here takes, and shorter than what libgfapi waits by itself.
 pub(crate) const PATIENCE: Patience =
     Patience { server: Duration::from_secs(2), volume: Duration::from_secs(20) };
 
-pub(crate) fn glusterd() -> Server {
-    Server::Inet { host: HOST.into(), port: PORT }
+pub(crate) fn glusterd(its: &Glusterd) -> Server {
+    let (host, port) = its.server();
+    Server::Inet { host: host.into(), port }
 }
 
 pub(crate) fn connect(servers: Vec<Server>, volume: &str, patience: Patience) -> Connected {
@@ -29,8 +43,8 @@ pub(crate) fn library(patience: Patience) -> Libgfapi {
     Libgfapi::load(patience).expect("it was there")
 }
 
-pub(crate) fn volume(name: &str) -> Arc<dyn Volume> {
-    connect(vec![glusterd()], name, PATIENCE).expect("the volume is there")
+pub(crate) fn volume(its: &Glusterd, n: usize) -> Arc<dyn Volume> {
+    connect(vec![glusterd(its)], its.volume(n), PATIENCE).expect("the volume is there")
 }
 
 pub(crate) fn open(volume: &dyn Volume, path: &str) -> Opened {
