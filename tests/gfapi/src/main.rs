@@ -13,4 +13,5 @@ mod connecting;
 mod drops;
 mod fake;
 mod order;
+mod places;
 mod require;

@@ -1,7 +1,7 @@
-//! The wrapper over a real server: libgfapi, glusterd and its bricks as they are installed.
+//! Over real servers: libgfapi, glusterd and its bricks as they are installed.
 //!
-//! Without arguments it runs itself once more in private namespaces beside a glusterd of its own, for
-//! which it has to be root.
+//! `lives` and `contained` try the glusterds of `quorate-glusterd` from outside. The rest is the wrapper over one
+//! of them, for which this runs itself once more in a namespace; it takes root.
 
 #![expect(clippy::unwrap_used, reason = "tests, although the lint does not see it")]
 
@@ -9,28 +9,39 @@
 mod behaviour;
 #[path = "real/cases.rs"]
 mod cases;
+#[path = "real/contained.rs"]
+mod contained;
 #[path = "real/faults.rs"]
 mod faults;
+#[path = "real/lives.rs"]
+mod lives;
 #[path = "real/promises.rs"]
 mod promises;
 mod require;
 #[path = "real/volume.rs"]
 mod volume;
 
-use quorate_glusterd::{Glusterd, Place, missing, namespace};
+use quorate_glusterd::{Glusterd, Place, namespace};
 use std::{env, process::ExitCode, time::Duration};
 
 fn main() -> ExitCode {
-    let all = [behaviour::CASES, promises::CASES, faults::CASES].concat();
-    let Some(chosen) = cases::chosen(&all) else { return ExitCode::SUCCESS };
-    if !namespace::inside() {
-        if let Some(reason) = missing::sentence(&missing::namespace()) {
-            require::skip("gluster", &reason);
-            return ExitCode::SUCCESS;
-        }
-        return namespace::enter(env::args_os().skip(1)).expect("nothing is missing");
+    if let Some(place) = env::var_os(lives::HOLD) {
+        return lives::hold(&place.into_string().expect("it is a place"));
     }
-    cases::watch(Duration::from_secs(300));
-    let glusterd = Glusterd::start(&Place::Namespace, &volume::wanted(), Duration::from_secs(60));
-    cases::run("real gluster", &chosen, &glusterd.unwrap_or_else(|error| panic!("{error}")))
+    let outside = [lives::CASES, contained::CASES].concat();
+    let inside = [behaviour::CASES, promises::CASES, faults::CASES].concat();
+    if cases::listed(&outside, &inside) {
+        return ExitCode::SUCCESS;
+    }
+    cases::watch(Duration::from_secs(900));
+    let held = if namespace::inside() {
+        let its = Glusterd::start(&Place::Namespace, &volume::wanted(), volume::PATIENT);
+        cases::run("real gluster", &inside, &its.unwrap_or_else(|error| panic!("{error}")))
+    } else {
+        let held = cases::run("glusterds", &outside, &());
+        let arguments = env::args_os().skip(1);
+        held & (!lives::namespaces()
+            || namespace::enter(arguments).expect("nothing is missing") == ExitCode::SUCCESS)
+    };
+    if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -4,32 +4,29 @@ use std::{
     env,
     io::{self, Write},
     panic::{self, AssertUnwindSafe},
-    process::{self, ExitCode},
-    thread,
+    process, thread,
     time::Duration,
 };
 
 /// A test of something there: its name is what it claims.
 pub(crate) type Case<T> = (&'static str, fn(&T));
 
-/// Those that the command line chooses; none if it asks only what there is, which is then said.
-pub(crate) fn chosen<T>(all: &[Case<T>]) -> Option<Vec<Case<T>>> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    if arguments.iter().any(|argument| argument == "--list") {
-        for (name, _) in all {
-            say(&format!("{name}: test"));
-        }
-        return None;
+/// Says what there is, if the command line asks for that only.
+pub(crate) fn listed<T, U>(some: &[Case<T>], others: &[Case<U>]) -> bool {
+    let asked = env::args().any(|argument| argument == "--list");
+    if asked {
+        let names = some.iter().map(|case| case.0).chain(others.iter().map(|case| case.0));
+        names.for_each(|name| say(&format!("{name}: test")));
     }
-    let filters: Vec<_> = arguments.into_iter().filter(|a| !a.starts_with('-')).collect();
-    let chosen = |name: &str| filters.is_empty() || filters.iter().any(|f| name.contains(&**f));
-    Some(all.iter().filter(|(name, _)| chosen(name)).copied().collect())
+    asked
 }
 
-/// Runs them, and says how each ended.
-pub(crate) fn run<T>(suite: &str, cases: &[Case<T>], there: &T) -> ExitCode {
+/// Runs those that the command line chooses, and says how each ended; whether all held.
+pub(crate) fn run<T>(suite: &str, all: &[Case<T>], there: &T) -> bool {
+    let filters: Vec<_> = env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let chosen = |name: &str| filters.is_empty() || filters.iter().any(|f| name.contains(&**f));
     let mut failed = Vec::new();
-    for (name, case) in cases {
+    for (name, case) in all.iter().filter(|(name, _)| chosen(name)) {
         let held = panic::catch_unwind(AssertUnwindSafe(|| case(there))).is_ok();
         say(&format!("test {name} ... {}", if held { "ok" } else { "FAILED" }));
         if !held {
@@ -37,7 +34,7 @@ pub(crate) fn run<T>(suite: &str, cases: &[Case<T>], there: &T) -> ExitCode {
         }
     }
     say(&format!("{suite}: {} failed {failed:?}", failed.len()));
-    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    failed.is_empty()
 }
 
 /// Ends this process if it is still there after so long.

@@ -3,13 +3,13 @@
 use super::{
     cases::Case,
     volume::{
-        MORTAL, PATIENCE, PLAIN, SMALL, connect, create, error, glusterd, ok, open, read, volume,
-        write,
+        MORTAL, PATIENCE, PATIENT, PLAIN, SMALL, connect, create, error, glusterd, ok, open, read,
+        volume, write,
     },
 };
 use futures_lite::future::block_on;
 use quorate_engine::gluster::api::{File, Seek};
-use quorate_glusterd::{Disturbance, Error, Glusterd, Wanted};
+use quorate_glusterd::{Disturbance, Error, Glusterd, Place, Wanted};
 use std::{
     fs,
     os::unix::fs::FileExt,
@@ -29,6 +29,15 @@ pub(crate) const CASES: &[Case<Glusterd>] = &[
     ("delays_of_glusters_own_delay", delays_of_glusters_own_delay),
     ("what_cannot_be_done_is_refused", what_cannot_be_done_is_refused),
     ("volumes_are_renewed", volumes_are_renewed),
+];
+
+/// What is tried in a container, too.
+pub(crate) const CONTAINED: &[Case<Glusterd>] = &[
+    ("a_dead_brick_fails_reads_and_syncs", a_dead_brick_fails_reads_and_syncs),
+    ("a_paused_brick_fails_requests_later", a_paused_brick_fails_requests_later),
+    ("a_cut_connection_comes_back", a_cut_connection_comes_back),
+    ("a_full_brick_takes_no_more_until_it_is_freed", a_full_brick_takes_no_more),
+    ("bytes_changed_in_the_brick_are_served", bytes_changed_in_the_brick_are_served),
 ];
 
 fn a_dead_brick_fails_reads_and_syncs(its: &Glusterd) {
@@ -122,7 +131,7 @@ fn a_full_brick_takes_no_more(its: &Glusterd) {
     assert_eq!(read(&*file, (1 << 20) - 1, 2), [1, 3][..]);
 }
 
-pub(crate) fn bytes_changed_in_the_brick_are_served(its: &Glusterd) {
+fn bytes_changed_in_the_brick_are_served(its: &Glusterd) {
     let file = create(&*volume(its, PLAIN), "corrupt", vec![1; 1 << 20]);
     let path = its.brick_file(PLAIN, "/corrupt").unwrap();
     let brick = fs::File::options().read(true).write(true).open(path).unwrap();
@@ -182,9 +191,8 @@ fn volumes_are_renewed(its: &Glusterd) {
     let direct =
         Wanted { space: None, options: [("performance.write-behind", "off")].map(slow).into() };
     let small = Wanted { space: Some(16 << 20), ..Wanted::default() };
-    let patience = Duration::from_secs(60);
-    let place = quorate_glusterd::Place::Namespace;
-    let mut own = Glusterd::start(&place, &[Wanted::default(), small.clone()], patience).unwrap();
+    let plain = [Wanted::default(), small.clone()];
+    let mut own = Glusterd::start(&Place::Namespace, &plain, PATIENT).unwrap();
     assert_ne!(own.volume(0), its.volume(0), "several may share a namespace");
     let (plain, limited) = (own.volume(0).to_owned(), own.volume(1).to_owned());
     create(&*volume(&own, 0), "old", vec![1; 4096]);

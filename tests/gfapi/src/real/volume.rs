@@ -29,6 +29,9 @@ pub(crate) fn wanted() -> [Wanted; 3] {
 pub(crate) const PATIENCE: Patience =
     Patience { server: Duration::from_secs(2), volume: Duration::from_secs(20) };
 
+/// For a glusterd to come up, or to do one thing.
+pub(crate) const PATIENT: Duration = Duration::from_secs(60);
+
 pub(crate) fn glusterd(its: &Glusterd) -> Server {
     let (host, port) = its.server();
     Server::Inet { host: host.into(), port }
