@@ -5,8 +5,8 @@
 
 use anstream::AutoStream;
 use args::{
-    Cli, Command, ExhaustArgs, ExplainArgs, ExportArgs, Format, FuzzArgs, ListArgs, ListFormat,
-    MergeArgs, ReplayArgs, RunArgs, ShrinkArgs, TraceArgs, TraceFormat, When,
+    Cli, Command, DoctorArgs, ExhaustArgs, ExplainArgs, ExportArgs, Format, FuzzArgs, ListArgs,
+    ListFormat, MergeArgs, ReplayArgs, RunArgs, ShrinkArgs, TraceArgs, TraceFormat, When,
 };
 use clap::{CommandFactory, Parser};
 use error::CliError;
@@ -26,6 +26,7 @@ use std::{
 
 mod args;
 mod describe;
+mod doctor;
 mod error;
 mod exhaust;
 mod explain;
@@ -172,6 +173,7 @@ fn dispatch(command: Command, host: &mut Host<'_>) -> Result<u8, CliError> {
         Command::Explain(args) => explain::explain(&args, host),
         Command::Exhaust(args) => exhaust::exhaust(&args, host),
         Command::Merge(args) => merge::merge(&args, host),
+        Command::Doctor(args) => doctor::doctor(&args, host),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "quorate", &mut script);

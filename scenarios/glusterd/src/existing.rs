@@ -15,7 +15,9 @@ pub(crate) fn volumes(
     wanted: &[Wanted],
     patience: Duration,
 ) -> Result<Vec<Volume>, Error> {
-    if wanted.iter().any(|wanted| *wanted != Wanted::default()) {
+    let usual = Wanted::default().options;
+    let is_usual = |(name, value): (&String, &String)| usual.get(name) == Some(value);
+    if wanted.iter().any(|wanted| wanted.space.is_some() || !wanted.options.iter().all(is_usual)) {
         return Err(Error::AsTheyAre { host: host.to_string() });
     }
     let (all, named) = (wanted.len(), host.volumes.len());

@@ -35,7 +35,7 @@ use lifeline::Lifeline;
 use shell::Shell;
 use std::{
     collections::BTreeMap,
-    fmt, iter, mem,
+    fmt, iter,
     path::PathBuf,
     process,
     sync::atomic::{AtomicBool, Ordering},
@@ -99,6 +99,8 @@ pub enum Disturbance {
 pub struct Glusterd {
     server: Server,
     volumes: Vec<Volume>,
+    /// Those that nobody wants at the moment.
+    spare: Vec<Volume>,
     /// How many volumes there were.
     made: u32,
     patience: Duration,
@@ -144,10 +146,11 @@ impl Glusterd {
             Place::Host(host) => {
                 let volumes = existing::volumes(host, wanted, patience)?;
                 let server = Server::Existing(host.clone());
-                return Ok(Self { server, volumes, made: 0, patience });
+                return Ok(Self { server, volumes, spare: Vec::new(), made: 0, patience });
             }
         };
-        let mut glusterd = Self { server, volumes: Vec::new(), made: 0, patience };
+        let mut glusterd =
+            Self { server, volumes: Vec::new(), spare: Vec::new(), made: 0, patience };
         glusterd.renew(wanted)?;
         Ok(glusterd)
     }
@@ -171,7 +174,7 @@ impl Glusterd {
     }
 
     /// Makes the volumes such as are wanted now, for whoever comes next: nothing of what befell them is left.
-    /// Those that do are kept, with the files in them, which are empty now: use other names.
+    /// Those that do are taken again, with the files in them, which are empty now: use other names.
     ///
     /// # Errors
     /// Gluster does not do so.
@@ -183,27 +186,25 @@ impl Glusterd {
                 return Ok(());
             }
         };
-        let mut old = mem::take(&mut self.volumes);
+        self.spare.append(&mut self.volumes);
         for wanted in wanted {
-            let fits = old.iter().position(|volume| volume.wanted.space == wanted.space);
-            let volume = if let Some(at) = fits {
-                let mut volume = old.remove(at);
-                own.restore(&volume.name)?;
-                if *volume.changed.get_mut() || volume.wanted != *wanted {
-                    own.set_all(&volume.name, &wanted.options)?;
-                }
-                volume.wanted = wanted.clone();
+            let same = |volume: &mut Volume| !*volume.changed.get_mut() && volume.wanted == *wanted;
+            let fits = |volume: &mut Volume| volume.wanted.space == wanted.space;
+            let volume = if let Some(volume) = take(&mut self.spare, same) {
+                own.restore(&volume)?;
+                volume
+            } else if let Some(mut volume) = take(&mut self.spare, fits) {
+                own.restore(&volume)?;
+                own.set_all(&volume.name, &wanted.options)?;
                 *volume.changed.get_mut() = false;
                 volume
             } else {
                 self.made += 1;
-                let name = own.name(self.made);
-                own.make(&name, wanted)?;
-                Volume { name, wanted: wanted.clone(), changed: AtomicBool::new(false) }
+                own.make(self.made, wanted)?
             };
-            self.volumes.push(volume);
+            self.volumes.push(Volume { wanted: wanted.clone(), ..volume });
         }
-        old.iter().try_for_each(|volume| own.remove(&volume.name))
+        Ok(())
     }
 
     /// Has something befall the brick of volume number `n`.
@@ -262,41 +263,41 @@ impl Drop for Glusterd {
         if let Server::Own(own) = &self.server
             && own.lifeline.is_none()
         {
-            for volume in &self.volumes {
+            for volume in self.volumes.iter().chain(&self.spare) {
                 // What cannot be removed goes with the namespace.
-                let _ = own.remove(&volume.name);
+                let _ = own.ask(&["remove", &volume.name]);
             }
         }
     }
 }
 
 impl Own {
-    /// A name that nobody else uses who shares this glusterd.
-    fn name(&self, number: u32) -> String {
-        format!("v{}-{}-{number}", process::id(), self.shell.number())
-    }
-
     fn ask(&self, words: &[&str]) -> Result<String, Error> {
         self.shell.ask(words)
     }
 
-    fn make(&self, name: &str, wanted: &Wanted) -> Result<(), Error> {
+    /// A volume whose name nobody else uses who shares this glusterd.
+    fn make(&self, number: u32, wanted: &Wanted) -> Result<Volume, Error> {
+        let name = format!("v{}-{}-{number}", process::id(), self.shell.number());
         let space = wanted.space.unwrap_or(0).to_string();
-        let make = ["make", name, &space].into_iter().chain(flat(&wanted.options));
-        self.ask(&make.collect::<Vec<_>>()).map(drop)
+        let make = ["make", &name, &space].into_iter().chain(flat(&wanted.options));
+        self.ask(&make.collect::<Vec<_>>())?;
+        Ok(Volume { name, wanted: wanted.clone(), changed: AtomicBool::new(false) })
     }
 
     fn set_all(&self, name: &str, options: &BTreeMap<String, String>) -> Result<(), Error> {
         self.ask(&["options", name].into_iter().chain(flat(options)).collect::<Vec<_>>()).map(drop)
     }
 
-    fn restore(&self, name: &str) -> Result<(), Error> {
-        self.ask(&["restore", name]).map(drop)
+    fn restore(&self, volume: &Volume) -> Result<(), Error> {
+        self.ask(&["restore", &volume.name]).map(drop)
     }
+}
 
-    fn remove(&self, name: &str) -> Result<(), Error> {
-        self.ask(&["remove", name]).map(drop)
-    }
+/// The first of these volumes, which is then no spare one any more.
+fn take(spare: &mut Vec<Volume>, which: impl FnMut(&mut Volume) -> bool) -> Option<Volume> {
+    let at = spare.iter_mut().position(which)?;
+    Some(spare.remove(at))
 }
 
 fn flat(options: &BTreeMap<String, String>) -> impl Iterator<Item = &str> {

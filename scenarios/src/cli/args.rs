@@ -118,6 +118,12 @@ pub(super) enum Command {
     Exhaust(ExhaustArgs),
     /// Add up what the shards of a fuzz have saved.
     Merge(MergeArgs),
+    /// Say which environments this machine has, what the others lack, and how to get it.
+    ///
+    /// Simulated disks and files are all that most commands need. Real gluster takes libgfapi and a glusterd: one
+    /// of this machine in a private namespace, one in a container, or one that is there already.
+    #[command(after_help = DOCTOR_EXIT_CODES)]
+    Doctor(DoctorArgs),
     /// Print a script that completes commands, scenario names excepted.
     Completions {
         /// For which shell.
@@ -303,6 +309,45 @@ pub(super) struct MergeArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) save_summary: Option<PathBuf>,
 }
+
+/// What a run may be made in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Surroundings {
+    /// Simulated disks.
+    Sim,
+    /// Files of this machine.
+    Files,
+    /// A glusterd in a namespace or in a container, whichever there is.
+    Gluster,
+    /// A glusterd of this machine in a private namespace.
+    Namespace,
+    /// A glusterd in a container of podman or docker.
+    Container,
+    /// A glusterd that is there already.
+    Host,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// Fail if this machine does not have it (can be given again).
+    #[arg(long, value_name = "ENVIRONMENT")]
+    pub(super) require: Vec<Surroundings>,
+    /// Make the image of the container, or make it again; takes minutes.
+    #[arg(long)]
+    pub(super) image: bool,
+    /// Remove containers and directories whose programs are gone.
+    #[arg(long)]
+    pub(super) clean: bool,
+    /// For whom.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
+}
+
+const DOCTOR_EXIT_CODES: &str = "\
+Exit codes:
+    0  there is what is required; simulation and files always are
+    1  the program itself is broken
+    2  something that is required is not there, or the command line is of no use";
 
 const SHRINK_EXIT_CODES: &str = "\
 Exit codes:

@@ -117,6 +117,18 @@ pub(super) enum CliError {
     #[error("'{}' is a trace of '{found}', and not of '{wanted}'", path.display())]
     #[diagnostic(help("compare it with '{found}', or two traces of the same run"))]
     OtherTrace { path: PathBuf, found: String, wanted: String },
+    /// An environment that this machine does not have.
+    #[error("this machine does not have what is required: {environments}")]
+    #[diagnostic(help("get what is said to be missing above, and try again"))]
+    Lacking { environments: String },
+    /// Something about a glusterd cannot be done.
+    #[error("{source}")]
+    #[diagnostic(help("{}", source.remedy()))]
+    Glusterd { source: quorate_glusterd::Error },
+    /// Something is left over and stays so.
+    #[error("cannot remove the {leftover}: {source}")]
+    #[diagnostic(help("remove it by hand"))]
+    Leftover { leftover: String, source: io::Error },
     /// Two summaries that do not add up.
     #[error("cannot merge '{}': {source}", path.display())]
     #[diagnostic(help("merge what the shards of one fuzz have saved, each once"))]

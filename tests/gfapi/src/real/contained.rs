@@ -15,12 +15,17 @@ pub(crate) const CASES: &[Case<()>] = &[
     ("a_cluster_that_is_there_is_used_as_it_is", a_cluster_that_is_there_is_used_as_it_is),
 ];
 
-/// Whether containers can be had; if not, that is said.
+/// Whether containers can be had; if not, that is said. Their image is made only where they are required,
+/// as that takes minutes.
 pub(crate) fn containers() -> bool {
-    let lacking = missing::sentence(&missing::container());
-    let lacking = lacking.or_else(|| {
-        let made = if image::is_there() { Ok(()) } else { image::make() };
-        made.err().map(|error| format!("{error}: {}", error.remedy()))
+    let lacking = missing::sentence(&missing::container()).or_else(|| {
+        if image::is_there() {
+            return None;
+        }
+        if !require::required("container") {
+            return Some("there is no image yet: quorate doctor --image makes it".into());
+        }
+        image::make().err().map(|error| format!("{error}: {}", error.remedy()))
     });
     if let Some(reason) = &lacking {
         require::skip("container", reason);

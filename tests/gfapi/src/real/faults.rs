@@ -207,7 +207,9 @@ fn volumes_are_renewed(its: &Glusterd) {
     disturb(&own, 0, &Disturbance::Kill);
     assert_eq!(write(&*file, 0, vec![2; 4096]), error(libc::ENOTCONN), "nothing is behind");
 
-    own.renew(&[Wanted::default()]).unwrap();
+    let three = [Wanted::default(), Wanted::default(), Wanted::default()];
+    own.renew(&three).unwrap();
+    assert_eq!(own.volume(0), plain, "the small one is spare");
     assert!(open(&*volume(&own, 0), "new").is_ok());
     let brick = own.brick_file(0, "").unwrap();
     drop(own);
