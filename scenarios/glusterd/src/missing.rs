@@ -127,10 +127,11 @@ fn packages(debian: &str, fedora: &str) -> String {
 }
 
 /// What a namespace needs: the program, and the packages that it is in.
-const PROGRAMS: [(&str, &str, &str); 8] = [
+const PROGRAMS: [(&str, &str, &str); 9] = [
     ("glusterd", "glusterfs-server", "glusterfs-server"),
     ("gluster", "glusterfs-server", "glusterfs-cli"),
     ("unshare", "util-linux", "util-linux"),
+    ("setsid", "util-linux", "util-linux"),
     ("setpriv", "util-linux", "util-linux"),
     ("mount", "mount", "util-linux"),
     ("ip", "iproute2", "iproute"),

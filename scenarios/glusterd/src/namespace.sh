@@ -10,7 +10,8 @@ for private in /var/lib/glusterd /var/log/glusterfs /run; do
   mount -t tmpfs tmpfs "$private"
 done
 printf %s "$directory" >/run/quorate-bricks
-glusterd -N --xlator-option management.transport.socket.bind-address=127.1.1.1 \
+# In a session of its own: Ctrl-C is for the program to hear.
+setsid glusterd -N --xlator-option management.transport.socket.bind-address=127.1.1.1 \
   </dev/null >/run/quorate-glusterd.out 2>&1 &
 # Not exec: a killed brick must be reaped before it can be started again, which is the first process's to do.
 set +e

@@ -6,18 +6,18 @@ said=/run/quorate-said.$$
 
 gluster() { command timeout 60 gluster --mode=script "$@"; }
 
-# wait_for TENTHS COMMAND...: waits until the command succeeds, so long at most.
+# wait_for TRIES COMMAND...: waits until the command succeeds, for at least 20 ms a try.
 wait_for() {
-  tenths=$1
+  tries=$1
   shift
   until "$@" >/dev/null 2>&1; do
-    tenths=$((tenths - 1))
-    [ "$tenths" -gt 0 ] || { "$@"; return; }
-    sleep 0.1
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || { "$@"; return; }
+    sleep 0.02
   done
 }
 
-# ready TENTHS: whether glusterd takes commands, and where.
+# ready TRIES: whether glusterd takes commands, and where.
 ready() {
   wait_for "$1" gluster volume list || { cat /run/quorate-glusterd.out; return 1; }
   echo "$host"
@@ -65,14 +65,14 @@ brick_of() {
 kill_brick() {
   brick=$(brick_of "$1") || return 0
   kill -KILL "$brick"
-  wait_for 50 [ ! -d "/proc/$brick" ]
+  wait_for 250 [ ! -d "/proc/$brick" ]
 }
 
 # A glusterd that has not yet noticed that the brick is dead says that it started it.
 start() {
   for _ in 1 2 3 4 5; do
     gluster volume start "$1" force
-    if wait_for 10 listening "$1"; then return; fi
+    if wait_for 50 listening "$1"; then return; fi
   done
   echo 'the brick does not come up'
   return 1

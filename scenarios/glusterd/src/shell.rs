@@ -63,8 +63,8 @@ impl Shell {
 
     /// Waits for glusterd, and says where it is.
     pub(crate) fn ready(&self) -> Result<String, Error> {
-        // A try takes up to twice the pause of a tenth of a second between tries.
-        let tries = (self.patience.as_millis() / 300).max(1).to_string();
+        // A try takes about 60 ms, or twice that.
+        let tries = (self.patience.as_millis() / 150).max(1).to_string();
         self.ask(&["ready", &tries])
     }
 

@@ -13,6 +13,7 @@ use quorate_glusterd::{
 use std::{
     env, fs,
     io::{BufRead, BufReader},
+    os::unix::process::CommandExt,
     path::PathBuf,
     process::{Child, Command, ExitCode, Stdio},
     thread,
@@ -22,6 +23,8 @@ use std::{
 pub(crate) const CASES: &[Case<()>] = &[
     ("nothing_is_left_of_a_namespace_whose_program_is_killed", killed_in_a_namespace),
     ("nothing_is_left_of_a_container_whose_program_is_killed", killed_beside_a_container),
+    ("nothing_is_left_of_a_namespace_after_ctrl_c", interrupted_in_a_namespace),
+    ("nothing_is_left_of_a_container_after_ctrl_c", interrupted_beside_a_container),
     ("two_at_once_do_not_meet", two_at_once_do_not_meet),
     ("an_exit_code_is_passed_on", an_exit_code_is_passed_on),
     ("a_namespace_has_to_be_entered", a_namespace_has_to_be_entered),
@@ -30,13 +33,25 @@ pub(crate) const CASES: &[Case<()>] = &[
 
 fn killed_in_a_namespace((): &()) {
     if namespaces() {
-        killed("namespace");
+        nothing_is_left("namespace", "-KILL", "");
     }
 }
 
 fn killed_beside_a_container((): &()) {
     if containers() {
-        killed("container");
+        nothing_is_left("container", "-KILL", "");
+    }
+}
+
+fn interrupted_in_a_namespace((): &()) {
+    if namespaces() {
+        nothing_is_left("namespace", "-INT", "-");
+    }
+}
+
+fn interrupted_beside_a_container((): &()) {
+    if containers() {
+        nothing_is_left("container", "-INT", "-");
     }
 }
 
@@ -86,13 +101,16 @@ fn only_what_is_nobodys_is_left((): &()) {
     fs::remove_dir_all(stranger).unwrap();
 }
 
+/// After a signal to a program, or, with a "-", to all of its group, as from a terminal.
 #[track_caller]
-fn killed(place: &str) {
-    let holding = holding(place);
+fn nothing_is_left(place: &str, signal: &str, group: &str) {
+    let mut holding = holding(place);
     let (pid, mark) = (holding.program.id(), holding.mark.clone());
     assert!(runs("glusterfsd", &mark), "the brick of {mark}");
     assert_ne!(left_of(pid), Vec::<String>::new());
-    drop(holding);
+    let mut kill = Command::new("kill");
+    assert!(kill.args([signal, "--", &format!("{group}{pid}")]).status().unwrap().success());
+    assert_eq!(holding.program.wait().unwrap().code(), None, "a signal ended it");
     let gone = || !runs("", &mark) && left_of(pid).is_empty();
     assert!(back_within(GONE, gone), "{:?}", left_of(pid));
 }
@@ -104,7 +122,7 @@ struct Holding {
     mark: String,
 }
 
-/// It is killed.
+/// It is killed, if it still runs.
 impl Drop for Holding {
     fn drop(&mut self) {
         self.program.kill().unwrap();
@@ -128,7 +146,7 @@ fn holding(place: &str) -> Holding {
 
 fn held(place: &str) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
-    command.env(HOLD, place).stdin(Stdio::null());
+    command.env(HOLD, place).stdin(Stdio::null()).process_group(0);
     command
 }
 
