@@ -14,6 +14,7 @@ use std::{
 };
 use tempfile::TempDir;
 
+mod doctor;
 mod exhaust;
 mod fuzz;
 mod jobs;

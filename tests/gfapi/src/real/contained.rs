@@ -8,9 +8,10 @@ use super::{
     volume::{PATIENT, wanted},
 };
 use quorate_glusterd::{Disturbance, Error, Glusterd, Host, Place, Wanted, image, missing};
-use std::{process, time::Duration};
+use std::{net::TcpListener, process, time::Duration};
 
 pub(crate) const CASES: &[Case<()>] = &[
+    ("a_server_that_is_not_there_is_named_in_time", a_server_that_is_not_there_is_named_in_time),
     ("a_container_is_disturbed_like_a_namespace", a_container_is_disturbed_like_a_namespace),
     ("a_cluster_that_is_there_is_used_as_it_is", a_cluster_that_is_there_is_used_as_it_is),
 ];
@@ -31,6 +32,24 @@ pub(crate) fn containers() -> bool {
         require::skip("container", reason);
     }
     lacking.is_none()
+}
+
+fn a_server_that_is_not_there_is_named_in_time((): &()) {
+    if let Some(reason) = missing::sentence(&missing::existing()) {
+        return require::skip("gluster", &reason);
+    }
+    let said = |port| {
+        let host = Host { name: "127.0.0.1".into(), port, volumes: Vec::new() };
+        let patience = Duration::from_millis(500);
+        match Glusterd::start(&Place::Host(host), &[Wanted::default()], patience) {
+            Err(Error::Unreachable { said }) => said,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(said(1), "127.0.0.1:1: Connection refused (os error 111)");
+    let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = silent.local_addr().unwrap().port();
+    assert_eq!(said(port), "the volume was not there within 500ms");
 }
 
 fn a_container_is_disturbed_like_a_namespace((): &()) {
