@@ -45,21 +45,23 @@ impl Tool {
 
 /// Starts one.
 pub(crate) fn own(patience: Duration) -> Result<Own, Error> {
-    let missing = missing::container();
-    if !missing.is_empty() {
-        return Err(Error::Missing(missing));
-    }
-    let Some(tool) = Tool::find() else { return Err(Error::Missing(missing::container())) };
+    let tool = tool()?;
     if !image::has(tool) {
         image::make_with(tool)?;
     }
-    run(tool, &[], patience).or_else(|error| match tool {
+    run(tool, &[], patience).or_else(|error| match (&error, tool) {
         // Of podman's two usual runtimes crun is the default, which does not work with every kernel's cgroups.
-        Tool::Podman if missing::program("runc") => {
+        (Error::Container { .. }, Tool::Podman) if missing::program("runc") => {
             run(tool, &["--runtime", "runc"], patience).map_err(|_| error)
         }
         _ => Err(error),
     })
+}
+
+/// The tool to use, if nothing is missing.
+pub(crate) fn tool() -> Result<Tool, Error> {
+    let missing = missing::container();
+    Tool::find().filter(|_| missing.is_empty()).ok_or(Error::Missing(missing))
 }
 
 fn run(tool: Tool, options: &[&str], patience: Duration) -> Result<Own, Error> {
@@ -71,8 +73,8 @@ fn run(tool: Tool, options: &[&str], patience: Duration) -> Result<Own, Error> {
     command.args(options);
     // Mounting and trusted attributes take privileges. Limits that are higher than this process's own are
     // not for everybody to give.
-    command.args(["run", "--interactive", "--rm", "--privileged", "--name", &name]);
-    command.args(["--ulimit", "nofile=1024:4096", "--ulimit", "nproc=1024:1024"]);
+    command.args(["run", "--interactive", "--rm", "--pull=never", "--name", &name]);
+    command.args(["--privileged", "--ulimit", "nofile=1024:4096", "--ulimit", "nproc=1024:1024"]);
     command.args(["--label", LABEL, "--volume", "/bricks", "--entrypoint", "sh", image::NAME]);
     command.args(["-c", include_str!("container.sh"), "sh", SERVE]);
     let shell = Shell::start(command, patience)?;

@@ -1,6 +1,9 @@
 //! The image of the container, which is made on the machine that uses it.
 
-use crate::{Error, container::Tool, missing};
+use crate::{
+    Error,
+    container::{self, Tool},
+};
 use std::{
     fs, io,
     path::Path,
@@ -18,11 +21,7 @@ pub fn is_there() -> bool {
 /// # Errors
 /// There is no podman or docker, or neither a registry nor a tool that makes it of Debian's packages.
 pub fn make() -> Result<(), Error> {
-    let missing = missing::container();
-    match Tool::find() {
-        Some(tool) if missing.is_empty() => make_with(tool),
-        _ => Err(Error::Missing(missing)),
-    }
+    make_with(container::tool()?)
 }
 
 pub(crate) fn has(tool: Tool) -> bool {

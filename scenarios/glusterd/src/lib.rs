@@ -47,7 +47,8 @@ use std::{
 pub struct Wanted {
     /// Space of the brick's own, in bytes, so that it can be filled; in memory.
     pub space: Option<u64>,
-    /// The volume's options, as `gluster volume set` takes them.
+    /// The volume's options, as `gluster volume set` takes them. Those of a cluster that is there already are
+    /// what they are; it is refused to ask for more than is usual.
     pub options: BTreeMap<String, String>,
 }
 

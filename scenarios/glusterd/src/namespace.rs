@@ -1,7 +1,7 @@
 //! This program once more, in private namespaces beside a glusterd.
 //!
-//! Nothing is touched outside of them but a directory for bricks, and nothing outlives this process: the kernel ends
-//! the namespaces' first process with it, and everything else there with that.
+//! Nothing is touched outside of them but a directory for bricks, and nothing outlives this process: the
+//! kernel ends the namespaces' first process with it, and everything else there with that.
 
 use crate::{Error, Own, lifeline::Lifeline, missing, owned, shell::SERVE, shell::Shell};
 use std::{

@@ -9,6 +9,8 @@ ip link set lo up
 for private in /var/lib/glusterd /var/log/glusterfs /run; do
   mount -t tmpfs tmpfs "$private"
 done
+# It may have been below /run.
+mkdir -p "$directory"
 printf %s "$directory" >/run/quorate-bricks
 # In a session of its own: Ctrl-C is for the program to hear.
 setsid glusterd -N --xlator-option management.transport.socket.bind-address=127.1.1.1 \
