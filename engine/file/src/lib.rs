@@ -1,8 +1,8 @@
 //! Children of an array that are real files.
 //!
 //! A [`FileDevice`] does its input and output on the threads of the `blocking` crate, with the page
-//! cache between it and the medium. Absent on purpose: direct I/O, locks, holes (a file answers
-//! that it holds data everywhere, and zeroes are written), and any format but the raw one.
+//! cache between it and the medium. Absent on purpose: direct I/O, locks, and any format but the raw
+//! one.
 
 #![forbid(unsafe_code)]
 
@@ -11,6 +11,7 @@ use quorate_engine::{
     BlockDevice, Errno, Extent, ExtentKind, Flags, IoFuture, Limits, Prealloc, Result, ZeroFlags,
 };
 use quorate_pool as pool;
+use rustix::fs::{FallocateFlags, SeekFrom as SeekTo, fallocate, seek};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Seek, SeekFrom},
@@ -135,7 +136,7 @@ impl BlockDevice for FileDevice {
     fn limits(&self) -> Limits {
         Limits {
             write_fua: true,
-            zeroes: Some(ZeroFlags { fua: true, may_unmap: false, no_fallback: false }),
+            zeroes: Some(ZeroFlags { fua: true, may_unmap: true, no_fallback: true }),
             read_only: self.access == Access::ReadOnly,
             ..Limits::NONE
         }
@@ -170,17 +171,20 @@ impl BlockDevice for FileDevice {
         })
     }
 
-    /// Writes zeroes in pieces, hence `ENOTSUP` with [`Flags::no_fallback`].
+    /// Has the file system zero the range, giving back its space with [`Flags::may_unmap`]. Where it
+    /// cannot, zeroes are written, or it is `ENOTSUP` with [`Flags::no_fallback`].
     fn pwrite_zeroes(&self, offset: u64, bytes: u64, flags: Flags) -> IoFuture<'_, ()> {
         Box::pin(async move {
             self.writable()?;
-            if flags.no_fallback {
-                return Err(Errno::ENOTSUP);
-            }
             let file = self.inside(offset, bytes)?;
             let durable = self.durable.clone();
             pool::run(move || {
-                write_zeroes(&file, offset, bytes)?;
+                match zero(&file, offset, bytes, flags.may_unmap) {
+                    Err(Errno::ENOTSUP) if !flags.no_fallback => {
+                        write_zeroes(&file, offset, bytes)?;
+                    }
+                    done => done?,
+                }
                 if flags.fua { durable.sync(&file) } else { Ok(()) }
             })
             .await
@@ -204,11 +208,11 @@ impl BlockDevice for FileDevice {
         })
     }
 
-    /// Data everywhere: the standard library cannot ask for holes.
+    /// As the file system tells holes from data; one that cannot has data everywhere.
     fn block_status(&self, offset: u64, bytes: u64) -> IoFuture<'_, Extent> {
         Box::pin(async move {
-            self.inside(offset, bytes)?;
-            Ok(Extent { bytes, kind: ExtentKind::Data })
+            let file = self.inside(offset, bytes)?;
+            pool::run(move || Ok(status(&file, offset, bytes))).await
         })
     }
 
@@ -270,6 +274,34 @@ fn read(file: &File, offset: u64, bytes: usize) -> Result<Bytes> {
 /// Goes on where a part was written, and after an interruption.
 fn write(file: &File, offset: u64, data: &[u8]) -> Result<()> {
     Ok(file.write_all_at(data, offset)?)
+}
+
+/// `ENOTSUP` where the file system has no way to.
+fn zero(file: &File, offset: u64, bytes: u64, unmap: bool) -> Result<()> {
+    if bytes == 0 {
+        return Ok(());
+    }
+    let how = if unmap { FallocateFlags::PUNCH_HOLE } else { FallocateFlags::ZERO_RANGE };
+    fallocate(file, how | FallocateFlags::KEEP_SIZE, offset, bytes).map_err(|error| match error {
+        rustix::io::Errno::NOSYS | rustix::io::Errno::NODEV => Errno::ENOTSUP,
+        error => io::Error::from(error).into(),
+    })
+}
+
+/// What the start of a range is, and for how long that stays so.
+fn status(file: &File, offset: u64, bytes: u64) -> Extent {
+    let data = Extent { bytes, kind: ExtentKind::Data };
+    let until = |at: u64, kind| Extent { bytes: at.min(offset + bytes) - offset, kind };
+    match seek(file, SeekTo::Data(offset)) {
+        Ok(at) if at > offset => until(at, ExtentKind::Zero),
+        Ok(_) => match seek(file, SeekTo::Hole(offset)) {
+            Ok(at) if at > offset => until(at, ExtentKind::Data),
+            _ => data,
+        },
+        // Nothing but a hole up to the end.
+        Err(rustix::io::Errno::NXIO) => Extent { bytes, kind: ExtentKind::Zero },
+        Err(_) => data,
+    }
 }
 
 fn write_zeroes(file: &File, offset: u64, bytes: u64) -> Result<()> {

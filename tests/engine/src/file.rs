@@ -13,6 +13,7 @@ use quorate_file::{Access, FileDevice};
 use std::{
     fs, future,
     io::ErrorKind,
+    os::unix::fs::MetadataExt,
     path::Path,
     sync::{Arc, Mutex},
     task::Poll,
@@ -102,16 +103,51 @@ fn a_read_only_file_is_only_read() {
 fn a_file_says_what_it_cannot_do() {
     let dir = dir();
     let device = create(&dir, 8);
-    let no_fallback = Flags { no_fallback: true, ..Flags::NONE };
-    assert_eq!(block_on(device.pwrite_zeroes(0, 8, no_fallback)), Err(Errno::ENOTSUP));
     for prealloc in [Prealloc::Falloc, Prealloc::Full] {
         assert_eq!(block_on(device.truncate(16, prealloc)), Err(Errno::ENOTSUP));
     }
-    let data = Extent { bytes: 8, kind: ExtentKind::Data };
-    assert_eq!(block_on(device.block_status(0, 8)), Ok(data));
     assert_eq!(block_on(device.pdiscard(0, 8)), Ok(()));
     assert_eq!(block_on(device.pdiscard(0, 9)), Err(Errno::EINVAL));
     assert_eq!(block_on(device.pread(u64::MAX, 2)), Err(Errno::EINVAL));
+}
+
+#[test]
+fn holes_are_told_from_data_to_the_end() {
+    let dir = dir();
+    let device = create(&dir, 1 << 20);
+    block_on(device.pwrite(65536, vec![7; 65536].into(), Flags::NONE)).unwrap();
+    let status = |offset, bytes| block_on(device.block_status(offset, bytes)).unwrap();
+    let zero = |bytes| Extent { bytes, kind: ExtentKind::Zero };
+    let data = |bytes| Extent { bytes, kind: ExtentKind::Data };
+    assert_eq!(status(0, 1 << 20), zero(65536));
+    assert_eq!(status(100, 1000), zero(1000));
+    assert_eq!(status(65536, (1 << 20) - 65536), data(65536));
+    assert_eq!(status(131_071, 2), data(1));
+    assert_eq!(status(131_072, (1 << 20) - 131_072), zero((1 << 20) - 131_072));
+    assert_eq!(status(70_000, 10), data(10));
+}
+
+#[test]
+fn zeroes_may_give_space_back_and_never_change_what_is_around_them() {
+    let dir = dir();
+    let unmap = Flags { may_unmap: true, ..Flags::NONE };
+    let only = Flags { no_fallback: true, ..Flags::NONE };
+    for (flags, hole) in [(Flags::NONE, false), (unmap, true), (only, false)] {
+        fs::write(path(&dir), vec![1; 1 << 20]).unwrap();
+        let device = FileDevice::open(path(&dir), Access::ReadWrite).unwrap();
+        let (from, bytes) = (4095, (1 << 19) + 2);
+        match block_on(device.pwrite_zeroes(from, bytes, flags)) {
+            Err(Errno::ENOTSUP) if flags.no_fallback => continue,
+            done => done.unwrap(),
+        }
+        let all = block_on(device.pread(0, 1 << 20)).unwrap();
+        let zeroed = from..from + bytes;
+        let wrong = (0..).zip(&all).find(|(at, byte)| zeroed.contains(at) != (**byte == 0));
+        assert_eq!((wrong, all.len()), (None, 1 << 20), "{flags:?}");
+        let taken = fs::metadata(path(&dir)).unwrap().blocks() * 512;
+        assert!(!hole || taken < 1 << 20, "{taken} bytes are taken");
+        block_on(device.pwrite_zeroes(9, 0, flags)).unwrap();
+    }
 }
 
 #[test]
