@@ -5,6 +5,7 @@
 //! - [`pick`]: who decides the order, where it is not the earliest operation first;
 //! - [`run`]: polls the clients of an array until all are done, completing one entry whenever none of
 //!   them can move;
+//! - [`outside`]: what devices do that is not in the queue, such as requests to a real file;
 //! - [`gluster`]: clusters whose bricks are nodes of madsim.
 //!
 //! But for clusters, nothing here draws lots. The delay of an operation and who picks are its caller's to
@@ -23,12 +24,14 @@ compile_error!(
 
 #[cfg(madsim)]
 pub mod gluster;
+pub mod outside;
 pub mod pick;
 pub mod queue;
 #[cfg(madsim)]
 pub mod run;
 
+pub use outside::{Outside, Patience};
 pub use pick::{Candidate, Choice, Picked, Picker};
 pub use queue::{Completion, Label, Logged, Pattern, Queue};
 #[cfg(madsim)]
-pub use run::{Budget, End, Simulation, Task};
+pub use run::{Budget, End, Simulation, Task, drive};

@@ -1,8 +1,14 @@
 //! The device queue and the drive: what ends a run, and what ends a hold.
 
 use futures_util::FutureExt;
-use quorate_sim::{Budget, End, Label, Pattern, Queue, Simulation, Task};
-use std::future;
+use quorate_sim::{
+    Budget, End, Label, Outside, Patience, Pattern, Queue, Simulation, Task, drive as poll,
+};
+use std::{
+    future,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 const BUDGET: Budget = Budget { steps: 100, until: 1_000_000 };
 const ALL: Pattern = Pattern { child: None, kind: None };
@@ -90,4 +96,69 @@ fn what_was_released_by_itself_stays_released() {
     assert_eq!(queue.release(ALL, 1), 1);
     queue.release_all(Pattern { child: Some(0), kind: None });
     assert_eq!(drive(&queue, vec![Box::pin(operation)], idle(), BUDGET), End::Finished);
+}
+
+const PATIENCE: Patience =
+    Patience { prompt: Duration::from_millis(50), slow: Duration::from_secs(5) };
+
+/// Two clients, of which the first waits for something outside for so long and the second for the queue:
+/// who comes to an end, in order.
+fn beside(simulation: &Simulation, outside: &Outside, time: Duration) -> (Vec<u32>, End) {
+    let (queue, ended) = (Queue::default(), Arc::new(Mutex::new(Vec::new())));
+    let end = |number| ended.lock().unwrap().push(number);
+    let (asking, asked) = (outside.sleep(time), queue.submit(label(1, 0), 10));
+    let first: Task<'_> = Box::pin(async {
+        outside.ask(asking).await;
+        end(0);
+    });
+    let second: Task<'_> = Box::pin(async {
+        asked.await;
+        end(1);
+    });
+    let run = poll(&queue, vec![first, second], idle(), BUDGET, Some(outside), |_| ());
+    let how = simulation.block_on(run);
+    let order = ended.lock().unwrap().clone();
+    (order, how)
+}
+
+#[test]
+fn nothing_completes_while_the_outside_is_waited_for() {
+    let simulation = Simulation::new(1);
+    let outside = simulation.outside(PATIENCE);
+    for millis in [1, 10, 40] {
+        let (order, end) = beside(&simulation, &outside, Duration::from_millis(millis));
+        assert_eq!((order.as_slice(), end), ([0, 1].as_slice(), End::Finished), "{millis} ms");
+    }
+}
+
+#[test]
+fn a_device_that_is_slow_is_left_behind_and_waited_for_at_the_end() {
+    let simulation = Simulation::new(1);
+    let outside = simulation.outside(PATIENCE);
+    for millis in [60, 200, 4000] {
+        let (order, end) = beside(&simulation, &outside, Duration::from_millis(millis));
+        assert_eq!((order.as_slice(), end), ([1, 0].as_slice(), End::Finished), "{millis} ms");
+    }
+    let (order, end) = beside(&simulation, &outside, Duration::from_secs(6));
+    assert_eq!((order.as_slice(), end), ([1].as_slice(), End::Stalled), "too slow");
+}
+
+#[test]
+fn what_is_insisted_on_is_waited_for_however_long_it_takes() {
+    let simulation = Simulation::new(1);
+    let outside = simulation.outside(PATIENCE);
+    let queue = Queue::default();
+    let asked = queue.submit(label(1, 0), 10);
+    let (long, seen) = (outside.sleep(Duration::from_secs(3)), Mutex::new(Vec::new()));
+    let first: Task<'_> = Box::pin(async {
+        outside.insist(long).await;
+        seen.lock().unwrap().push(queue.now());
+    });
+    let second: Task<'_> = Box::pin(async {
+        asked.await;
+        seen.lock().unwrap().push(queue.now());
+    });
+    let run = poll(&queue, vec![first, second], idle(), BUDGET, Some(&outside), |_| ());
+    assert_eq!(simulation.block_on(run), End::Finished);
+    assert_eq!(*seen.lock().unwrap(), [0, 10]);
 }
