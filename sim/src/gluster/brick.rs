@@ -39,13 +39,17 @@ pub struct Settings {
     /// After a partition the client may be back before that has arrived which it had sent, and was told
     /// to have failed. Otherwise it waits. Real ones do not: a write that failed then undoes later ones.
     pub stragglers: bool,
+    /// With which error reads and writes fail before anything comes of them, if they do
+    /// (`debug.error-gen client`). The real one draws it.
+    pub fails: Option<Errno>,
 }
 
 /// As gluster has them by default, with what QEMU and `quorate-gfapi` ask for: `keep_failed`.
 impl Default for Settings {
     fn default() -> Self {
         let ping_timeout = Duration::from_secs(42);
-        Self { write_behind: true, keep_failed: true, ping_timeout, stragglers: false }
+        let (stragglers, fails) = (false, None);
+        Self { write_behind: true, keep_failed: true, ping_timeout, stragglers, fails }
     }
 }
 

@@ -100,6 +100,9 @@ impl File for Handle {
             if bytes == 0 || !is_span(offset, bytes as u64) {
                 return ReadDone { done: done(Err(Errno::EINVAL)), buffer: Bytes::new() };
             }
+            if let Some(errno) = self.file.settings().fails {
+                return ReadDone { done: done(Err(errno)), buffer: Bytes::new() };
+            }
             let range = offset..offset + bytes as u64;
             let reach = Reach::Reads(range.clone());
             let work = |file: Arc<Open>| async move {
@@ -120,6 +123,9 @@ impl File for Handle {
         Box::pin(async move {
             if !is_span(offset, bytes) {
                 return done(Err(Errno::EINVAL));
+            }
+            if let Some(errno) = self.file.settings().fails {
+                return done(Err(errno));
             }
             let reach = Reach::Writes(offset..offset + bytes);
             if bytes == 0 {

@@ -17,6 +17,7 @@ pub(super) const SETTINGS: Settings = Settings {
     keep_failed: false,
     ping_timeout: Duration::from_secs(2),
     stragglers: false,
+    fails: None,
 };
 
 /// Lets a test happen beside a cluster with the volumes v0, v1 and v2.
