@@ -120,13 +120,10 @@ impl FaultyChild {
         self.inner.cut_power(crash, fails_in_flight, draw).await
     }
 
-    /// Changes what the child durably holds, behind everybody's back. What lies over it stays.
-    ///
-    /// # Errors
-    ///
-    /// Those of the store.
-    pub async fn overwrite(&self, offset: u64, data: Bytes) -> Result<()> {
-        self.inner.medium.overwrite(offset, data).await
+    /// The store was changed behind everybody's back: the child durably holds this now. What lies over
+    /// it stays.
+    pub fn overwritten(&self, offset: u64, data: &[u8]) {
+        self.inner.medium.overwritten(offset, data);
     }
 
     /// A rule strikes the child by itself.

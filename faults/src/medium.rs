@@ -278,12 +278,11 @@ impl Medium {
         Ok(())
     }
 
-    /// Changes the medium itself, behind everybody's back.
-    pub(crate) async fn overwrite(&self, offset: u64, data: Bytes) -> Result<()> {
+    /// The store was changed, behind everybody's back.
+    pub(crate) fn overwritten(&self, offset: u64, data: &[u8]) {
         if self.keeps_cache() {
-            self.cache().overwrite(offset, &data);
+            self.cache().overwrite(offset, data);
         }
-        self.store.pwrite(offset, data, Flags::NONE).await
     }
 
     /// The child holds what it held behind this write.

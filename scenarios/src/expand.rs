@@ -4,6 +4,7 @@
 //! others as they are. What comes out is plain data, and is all that a run knows.
 
 mod aims;
+mod bricks;
 mod families;
 mod phases;
 mod swarm;
@@ -48,6 +49,9 @@ pub fn expand(profile: &Scenario, seed: u64) -> Scenario {
         let mut scripts = drawn.scripts(scenario.disk(0).bytes);
         scenario.steps.append(&mut scripts[0]);
         scenario.clients.extend(scripts.into_iter().skip(1).map(|steps| Client { steps }));
+        if random.bricks > 0 {
+            drawn.disturb(&mut scenario);
+        }
         if let Some(aims) = &aims {
             aims.take(&mut scenario, &drawn.keyed);
         }

@@ -9,11 +9,10 @@ mod operations;
 
 use crate::{
     model::{Disk, Number, Scenario, Schedule},
-    runner::{self, Engine, Recording},
+    runner::{self, Engine, Recording, RunError},
 };
 use operations::Operations;
 use quorate_faults::{
-    check::PlanError,
     fault::{Delaying, Fault},
     rule::{Children, OpKind, Place, Rule, When},
 };
@@ -28,7 +27,7 @@ use std::{
 ///
 /// # Errors
 /// A rule of the scenario can never fire, or names what is not there.
-pub fn scripted(scenario: &Scenario, engine: Option<&dyn Engine>) -> Result<Scenario, PlanError> {
+pub fn scripted(scenario: &Scenario, engine: Option<&dyn Engine>) -> Result<Scenario, RunError> {
     let recording = runner::record(scenario, engine)?;
     let mut script = script(scenario, &recording);
     let again = runner::record(&script, engine)?;

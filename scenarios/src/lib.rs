@@ -3,7 +3,8 @@
 //! - [`model`]: a scenario as data; [`load`] reads files, [`catalog`] has those of the project,
 //! - [`expand`]: from a profile and a seed to a concrete scenario,
 //! - [`export`]: from a run to a scenario that draws nothing,
-//! - [`runner`]: runs a concrete scenario in simulation,
+//! - [`runner`]: runs a concrete scenario, on the disks of an environment ([`env`](mod@env)),
+//! - [`conform`]: whether it comes out the same in another one,
 //! - [`spec`] and [`oracle`]: the rules, and whether a run kept to them,
 //! - [`exhaust`]: every vote of a few children, and a certificate of it,
 //! - [`fuzz`]: many seeds on every core; [`shrink`]: from a failure to the least that shows it,
@@ -67,6 +68,8 @@
 
 pub mod catalog;
 pub mod cli;
+pub mod conform;
+pub mod env;
 pub mod exhaust;
 pub mod expand;
 pub mod export;

@@ -378,6 +378,11 @@ fn check_step<'a>(
         | Action::Heal { children: Some(children) }
         | Action::Freeze { children, .. } => children.iter().copied().try_for_each(disk),
         Action::Latency { child, time } => disk(*child).and_then(|()| latency(*time)),
+        Action::Brick { .. } if scenario.gluster.is_none() => {
+            Err("a disk has a brick on gluster only: add a table [gluster], which may be empty"
+                .into())
+        }
+        Action::Brick { child, .. } => disk(*child),
         Action::Add { child, .. } => disk(*child),
         Action::Corrupt { bytes: 0, .. } => {
             Err("a step that corrupts no byte does nothing: count `bytes` from 1".into())

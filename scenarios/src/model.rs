@@ -18,12 +18,14 @@ use std::collections::BTreeMap;
 
 mod electorate;
 mod expect;
+mod gluster;
 mod random;
 mod schedule;
 mod step;
 mod words;
 
 pub use expect::{Expect, Media, Stall};
+pub use gluster::{Disturbance, Gluster};
 pub use random::{FaultFamily, Mix, Promises, Random, ThresholdChoice};
 pub use schedule::{Order, Pause, Schedule};
 pub use step::{Action, Awaited, Expected, Payload, Request, Selection};
@@ -66,6 +68,9 @@ pub struct Scenario {
     /// What single disks are like, by number.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub child: BTreeMap<Number, Disk>,
+    /// The gluster volumes that the disks are on, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gluster: Option<Gluster>,
     /// Named sets of disks.
     #[serde(default, rename = "group", skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Group>,
@@ -385,6 +390,11 @@ impl From<Number> for String {
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 fn quorum_pattern() -> ReadPattern {

@@ -1,7 +1,7 @@
-//! Runs a scenario in simulation.
+//! Runs a scenario.
 //!
-//! Disks are memory behind fault injectors; their operations end when the device queue says so. The
-//! array is opened, the clients do their steps, and what the disks were still doing comes to its
+//! Disks are behind fault injectors; their operations end when the device queue says so, wherever the
+//! disks are ([`crate::env`]). The array is opened, the clients do their steps, and what the disks were still doing comes to its
 //! end. What happened is one [`Trace`]; whether it was right is the oracle's business.
 
 mod client;
@@ -9,19 +9,20 @@ mod schedule;
 mod stage;
 
 use crate::{
+    env::{Environment, EnvironmentError, Simulated, Site},
     fuzz::guard,
     model::{Action, Array, DiskSpec, Scenario},
 };
 use bytes::Bytes;
 use client::Player;
 use quorate_engine::{
-    BlockDevice, EventSink, Image, Memory, NodeName, Quorum, QuorumOptions, event::Throttle,
+    BlockDevice, EventSink, Image, NodeName, Quorum, QuorumOptions, event::Throttle,
 };
 use quorate_faults::{
     check::PlanError, device::FaultyChild, host::Host, inject::Plan, rule::OpKind,
 };
 use quorate_reports::{Trace, What, trace::Entry};
-use quorate_sim::{Budget, End, Logged, Simulation, Task};
+use quorate_sim::{Budget, End, Logged, Task};
 use stage::Stage;
 pub(crate) use stage::micros;
 use std::{
@@ -31,6 +32,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
+use thiserror::Error;
 
 /// What came of a run, not yet judged.
 #[derive(Clone, Debug)]
@@ -92,6 +94,10 @@ pub enum DamageKind {
     Frozen,
     /// Whatever was wrong with it is over.
     Healed,
+    /// Its brick is in trouble: it may fail, and what it has acknowledged may be lost.
+    Disturbed,
+    /// That is over. What is lost by then it tells by its next flush.
+    Settled,
 }
 
 /// The children that an array is to be built of.
@@ -123,12 +129,15 @@ struct Subject {
     /// The same, if it is our own engine's: only its membership can change.
     quorum: Option<Arc<Quorum>>,
     children: Vec<Arc<FaultyChild>>,
+    site: Arc<dyn Site>,
 }
 
 /// Memory that one run leaves to the next.
 #[derive(Debug, Default)]
 pub struct Scratch {
     trace: Trace,
+    /// Processor time of threads that were made for runs.
+    elsewhere: Duration,
 }
 
 impl Scratch {
@@ -136,9 +145,30 @@ impl Scratch {
     pub fn reclaim(&mut self, trace: Trace) {
         self.trace = trace;
     }
+
+    /// Processor time that was spent in another thread than that of whoever asked for a run.
+    pub(crate) fn spend_elsewhere(&mut self, time: Duration) {
+        self.elsewhere += time;
+    }
+
+    /// How much that was since this was asked.
+    pub(crate) fn take_elsewhere(&mut self) -> Duration {
+        std::mem::take(&mut self.elsewhere)
+    }
 }
 
-/// Runs a concrete scenario on our own engine, or on another one.
+/// Why nothing ran.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// A rule of the scenario can never fire, or names what is not there.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// There are no disks, or they cannot be looked at.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+}
+
+/// Runs a concrete scenario in simulation, on our own engine or on another one.
 ///
 /// # Errors
 /// A rule of the scenario can never fire, or names what is not there.
@@ -146,10 +176,23 @@ pub fn run(
     scenario: &Scenario,
     engine: Option<&dyn Engine>,
     scratch: &mut Scratch,
-) -> Result<Finished, PlanError> {
-    let bed = Bed::new(scenario, scratch)?;
+) -> Result<Finished, RunError> {
+    run_on(&Simulated::default(), scenario, engine, scratch)
+}
+
+/// Runs a concrete scenario on the disks of an environment.
+///
+/// # Errors
+/// As [`run`], and those of the environment.
+pub fn run_on(
+    environment: &dyn Environment,
+    scenario: &Scenario,
+    engine: Option<&dyn Engine>,
+    scratch: &mut Scratch,
+) -> Result<Finished, RunError> {
+    let bed = Bed::new(environment, scenario, scratch)?;
     let (subject, end) = bed.play(scenario, engine);
-    Ok(finish(&bed.stage, &bed.disks, &bed.children, subject, end))
+    bed.finish(subject, end)
 }
 
 /// Runs a concrete scenario and takes down when each operation of a disk begins and ends. A run that
@@ -157,8 +200,8 @@ pub fn run(
 ///
 /// # Errors
 /// A rule of the scenario can never fire, or names what is not there.
-pub fn record(scenario: &Scenario, engine: Option<&dyn Engine>) -> Result<Recording, PlanError> {
-    let bed = Bed::new(scenario, &mut Scratch::default())?;
+pub fn record(scenario: &Scenario, engine: Option<&dyn Engine>) -> Result<Recording, RunError> {
+    let bed = Bed::new(&Simulated::default(), scenario, &mut Scratch::default())?;
     bed.stage.queue.keep_log();
     let panicked = guard::catch(|| bed.play(scenario, engine)).is_err();
     let Trace { entries, .. } = bed.stage.take_recorder().finish([]);
@@ -167,22 +210,25 @@ pub fn record(scenario: &Scenario, engine: Option<&dyn Engine>) -> Result<Record
 
 /// The disks of a run, and what everybody in it shares.
 struct Bed {
-    disks: Vec<Arc<Memory>>,
+    site: Arc<dyn Site>,
     children: Vec<Arc<FaultyChild>>,
     stage: Arc<Stage>,
 }
 
 impl Bed {
-    fn new(scenario: &Scenario, scratch: &mut Scratch) -> Result<Self, PlanError> {
-        let disks: Vec<Arc<Memory>> = (0..scenario.disks()).map(|n| disk(scenario, n)).collect();
-        let count = scenario.disks();
+    fn new(
+        environment: &dyn Environment,
+        scenario: &Scenario,
+        scratch: &mut Scratch,
+    ) -> Result<Self, RunError> {
         let plan = plan(scenario)?;
+        let site: Arc<dyn Site> = environment.prepare(scenario)?.into();
         let stage = Stage::new(scenario, Arc::new(plan), std::mem::take(&mut scratch.trace));
-        let children: Vec<Arc<FaultyChild>> = (0..count)
-            .zip(&disks)
+        let children: Vec<Arc<FaultyChild>> = (0..)
+            .zip(site.disks())
             .map(|(n, disk)| {
                 let host: Arc<dyn Host> = stage.clone();
-                Arc::new(FaultyChild::new(n, disk.clone(), stage.plan().clone(), host))
+                Arc::new(FaultyChild::new(n, disk, stage.plan().clone(), host))
             })
             .collect();
         if scenario.scripts().flatten().any(|step| matches!(step, Action::CutPower { .. })) {
@@ -190,7 +236,7 @@ impl Bed {
         }
         stage.set_children(&children);
         stage.appoint_all(stage.plan().strikes());
-        Ok(Self { disks, children, stage })
+        Ok(Self { site, children, stage })
     }
 
     /// Opens the array and lets the clients do their steps.
@@ -199,19 +245,18 @@ impl Bed {
         scenario: &Scenario,
         engine: Option<&dyn Engine>,
     ) -> (Option<Arc<Subject>>, End) {
-        let Self { children, stage, .. } = self;
-        let simulation = Simulation::new(scenario.seed);
+        let Self { site, stage, .. } = self;
         let budget =
             Budget { steps: scenario.limits.steps, until: scenario.limits.seconds * 1_000_000 };
         let opened = Mutex::new(None);
-        let opening = open(scenario, engine, stage, children);
+        let opening = open(scenario, engine, self);
         let task: Task<'_> = Box::pin(async {
             match opening.await {
                 Ok(subject) => *opened.lock().expect("nobody else holds it") = Some(subject),
                 Err(error) => stage.record(What::NotOpened(error)),
             }
         });
-        let mut end = simulation.drive(&stage.queue, vec![task], stage_background(stage), budget);
+        let mut end = site.drive(&stage.queue, vec![task], stage_background(stage), budget);
         let subject = opened.into_inner().expect("nobody else holds it").map(Arc::new);
         if let Some(subject) = &subject {
             let others = scenario.clients.len();
@@ -220,9 +265,43 @@ impl Bed {
                 Box::pin(player.play(steps)) as Task<'_>
             });
             let clients = clients.collect();
-            end = simulation.drive(&stage.queue, clients, stage_background(stage), budget);
+            end = site.drive(&stage.queue, clients, stage_background(stage), budget);
         }
         (subject, end)
+    }
+
+    /// Everything about the run, once nobody holds the array any more.
+    fn finish(&self, subject: Option<Arc<Subject>>, end: End) -> Result<Finished, RunError> {
+        let Self { site, children, stage } = self;
+        let quorum = subject.as_ref().and_then(|s| s.quorum.as_ref());
+        let names = quorum.map(|q| q.children()).unwrap_or_default();
+        let members = names.into_iter().map(|c| c.name.as_str().into()).collect();
+        // With its subject the array goes, and with that everything that holds a disk.
+        drop(subject);
+        let held = (0..).zip(children).filter(|(_, child)| Arc::strong_count(child) > 1);
+        let leaked = held.map(|(number, _)| number).collect();
+        if let Some(why) = stage.take_broken() {
+            return Err(EnvironmentError::Failed(why).into());
+        }
+        let media = site.media()?;
+        Ok(Finished {
+            trace: stage.take_recorder().finish(&media),
+            media,
+            end,
+            waiting: stage
+                .queue
+                .pending()
+                .iter()
+                .map(|label| format!("c{}", label.child))
+                .collect(),
+            hung: stage.queue.hung().iter().map(|label| (label.child, label.ordinal)).collect(),
+            unfired: stage.plan().unfired().into_iter().map(String::from).collect(),
+            members,
+            child_ios: stage.queue.completed(),
+            damages: stage.take_damages(),
+            leaked,
+            compared: stage.take_compared(),
+        })
     }
 }
 
@@ -255,51 +334,11 @@ fn stage_background(stage: &Arc<Stage>) -> Task<'_> {
     Box::pin(stage.background())
 }
 
-fn finish(
-    stage: &Stage,
-    disks: &[Arc<Memory>],
-    children: &[Arc<FaultyChild>],
-    subject: Option<Arc<Subject>>,
-    end: End,
-) -> Finished {
-    let media: Vec<Image> = disks.iter().map(|disk| disk.snapshot()).collect();
-    let quorum = subject.as_ref().and_then(|s| s.quorum.as_ref());
-    let names = quorum.map(|q| q.children()).unwrap_or_default();
-    let members = names.into_iter().map(|c| c.name.as_str().into()).collect();
-    // With its subject the array goes, and with that everything that holds a disk.
-    drop(subject);
-    let held = (0..).zip(children).filter(|(_, child)| Arc::strong_count(child) > 1);
-    let leaked = held.map(|(number, _)| number).collect();
-    Finished {
-        trace: stage.take_recorder().finish(&media),
-        media,
-        end,
-        waiting: stage.queue.pending().iter().map(|label| format!("c{}", label.child)).collect(),
-        hung: stage.queue.hung().iter().map(|label| (label.child, label.ordinal)).collect(),
-        unfired: stage.plan().unfired().into_iter().map(String::from).collect(),
-        members,
-        child_ios: stage.queue.completed(),
-        damages: stage.take_damages(),
-        leaked,
-        compared: stage.take_compared(),
-    }
-}
-
-fn disk(scenario: &Scenario, number: u32) -> Arc<Memory> {
-    let spec = scenario.disk(number);
-    let mut image = Image::new(spec.bytes);
-    if spec.fill != 0 {
-        image.write(0, &vec![spec.fill; usize::try_from(spec.bytes).expect("fits into memory")]);
-    }
-    Arc::new(Memory::with_image(image, spec.limits))
-}
-
 /// Opens the scenario's array, inner arrays first.
 async fn open(
     scenario: &Scenario,
     engine: Option<&dyn Engine>,
-    stage: &Arc<Stage>,
-    children: &[Arc<FaultyChild>],
+    Bed { site, children, stage }: &Bed,
 ) -> Result<Subject, String> {
     let events: Arc<dyn EventSink> = match scenario.array.throttle {
         true => throttled(stage),
@@ -332,7 +371,8 @@ async fn open(
     for name in scenario.child_names() {
         members.push(find(&nodes, &name)?);
     }
-    let subject = |device, quorum| Subject { device, quorum, children: children.to_vec() };
+    let subject =
+        |device, quorum| Subject { device, quorum, children: children.clone(), site: site.clone() };
     if let Some(engine) = engine {
         let device = engine.open(scenario, Parts { children: members, events }).await?;
         return Ok(subject(device, None));

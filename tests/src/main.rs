@@ -12,6 +12,7 @@ mod bricks;
 mod catalog;
 mod cli;
 mod determinism;
+mod env;
 mod exhaust;
 mod export;
 mod faults;

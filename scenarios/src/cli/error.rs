@@ -1,9 +1,11 @@
 //! Why a command cannot be done, with a remedy.
 
 use super::exit;
-use crate::{fuzz::record::MergeError, load::LoadError, shrink::NotShrunk};
+use crate::{
+    env::EnvironmentError, fuzz::record::MergeError, load::LoadError, runner::RunError,
+    shrink::NotShrunk,
+};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
-use quorate_faults::check::PlanError;
 use quorate_reports::{Colour, recorded::RecordedError};
 use std::{io, path::PathBuf, time::Duration};
 use thiserror::Error;
@@ -39,7 +41,19 @@ pub(super) enum CliError {
     /// A profile whose own rules do not go with those that it draws.
     #[error("'{token}' cannot be run: {source}")]
     #[diagnostic(help("change the rule in the profile's file"))]
-    Plan { token: String, source: PlanError },
+    Plan { token: String, source: RunError },
+    /// A directory for disks that are in none.
+    #[error("--directory is for disks that are files")]
+    #[diagnostic(help("add --env files, or leave it out"))]
+    NoDirectory,
+    /// A cluster for disks that are on none.
+    #[error("--gluster is for disks on a real gluster")]
+    #[diagnostic(help("add --env gluster, or leave it out"))]
+    NoGluster,
+    /// There are no disks.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Environment(#[from] EnvironmentError),
     /// A run that has no end to be written down.
     #[error("the run '{token}' did not come back within {patience:?} by the clock on the wall")]
     #[diagnostic(help("leave out --scripted: what a run draws is known once it ends"))]

@@ -33,7 +33,7 @@ pub(super) fn resolve(token: &str, seed: Option<u64>) -> Result<Target, CliError
     // A profile draws rules beside those of its file, whose names may be taken.
     match Plan::new(seed, scenario.rules.clone(), &scenario.groups, scenario.disks()) {
         Ok(_) => Ok(Target { scenario, token }),
-        Err(source) => Err(CliError::Plan { token, source }),
+        Err(source) => Err(CliError::Plan { token, source: source.into() }),
     }
 }
 

@@ -113,6 +113,7 @@ fn step(action: &Action) -> String {
             };
             format!("freeze {} as {how}", names(children))
         }
+        Action::Brick { child, what } => format!("{} the brick of c{child}", what.word()),
         Action::Add { child, refused } => format!("add c{child}{}", refusal(refused)),
         Action::Remove { name, refused } => format!("remove {name}{}", refusal(refused)),
     }

@@ -2,11 +2,13 @@
 
 use super::{guard, repeat};
 use crate::{
+    env::{Environment, EnvironmentError, Simulated},
     metamorphic,
     model::Scenario,
     oracle,
-    runner::{self, Engine, Scratch},
+    runner::{self, Engine, RunError, Scratch},
 };
+use cpu_time::ThreadTime;
 use quorate_reports::{Run, Trace, Verdict, Violation, summary::Summary};
 use std::{
     sync::{Arc, mpsc},
@@ -23,16 +25,55 @@ pub fn run(
     scratch: &mut Scratch,
     summary: Option<&mut Summary>,
 ) -> Run {
+    let run = run_on(&Simulated::default(), scenario, token, engine, scratch, summary);
+    run.unwrap_or_else(|error| unfounded(scenario, token, &error))
+}
+
+/// Runs a concrete scenario on the disks of an environment, and judges the run.
+///
+/// # Errors
+/// There are no such disks.
+pub fn run_on(
+    environment: &dyn Environment,
+    scenario: &Scenario,
+    token: &str,
+    engine: Option<&dyn Engine>,
+    scratch: &mut Scratch,
+    summary: Option<&mut Summary>,
+) -> Result<Run, EnvironmentError> {
     let failed = |verdict, why| without_trace(scenario, token, verdict, why);
-    let finished = match guard::catch(|| runner::run(scenario, engine, scratch)) {
+    let fresh = environment.wants_fresh_thread(scenario);
+    let mut run = || guard::catch(|| runner::run_on(environment, scenario, engine, scratch));
+    let ran = if fresh {
+        let (ran, time) = thread::scope(|scope| {
+            let timed = || (run(), ThreadTime::now().as_duration());
+            let thread = thread::Builder::new().spawn_scoped(scope, timed);
+            let thread = thread.expect("a process has a thread to spare");
+            thread.join().expect("a run's panics are caught")
+        });
+        scratch.spend_elsewhere(time);
+        ran
+    } else {
+        run()
+    };
+    let finished = match ran {
         Ok(Ok(finished)) => finished,
-        Ok(Err(error)) => return failed(Verdict::Internal, format!("nothing ran: {error}")),
-        Err(why) => return failed(Verdict::Panicked, why),
+        Ok(Err(RunError::Environment(error))) => return Err(error),
+        Ok(Err(RunError::Plan(error))) => {
+            return Ok(failed(Verdict::Internal, format!("nothing ran: {error}")));
+        }
+        Err(why) => return Ok(failed(Verdict::Panicked, why)),
     };
     // What panics from here on says nothing about the array.
-    guard::catch(|| oracle::judge(scenario, token, finished, summary)).unwrap_or_else(|why| {
+    let judged = guard::catch(|| oracle::judge(scenario, token, finished, summary));
+    Ok(judged.unwrap_or_else(|why| {
         failed(Verdict::Internal, format!("the oracle panicked, not the array: {why}"))
-    })
+    }))
+}
+
+/// The run for which there were no disks, of a simulation.
+fn unfounded(scenario: &Scenario, token: &str, error: &EnvironmentError) -> Run {
+    without_trace(scenario, token, Verdict::Internal, format!("nothing ran: {error}"))
 }
 
 /// Runs a concrete scenario in a thread of its own, and gives it so much time by the clock on the wall.
@@ -45,15 +86,32 @@ pub fn run_within(
     engine: Option<Arc<dyn Engine>>,
     watchdog: Duration,
 ) -> Run {
+    let environment = Arc::new(Simulated::default());
+    let run = run_on_within(environment, scenario, token, engine, watchdog);
+    run.unwrap_or_else(|error| unfounded(scenario, token, &error))
+}
+
+/// The same, on the disks of an environment.
+///
+/// # Errors
+/// There are no such disks.
+pub fn run_on_within(
+    environment: Arc<dyn Environment>,
+    scenario: &Scenario,
+    token: &str,
+    engine: Option<Arc<dyn Engine>>,
+    watchdog: Duration,
+) -> Result<Run, EnvironmentError> {
     let (to, from) = mpsc::channel();
     let (own, own_token) = (scenario.clone(), token.to_owned());
     spawn("quorate-run".into(), move || {
-        let run = run(&own, &own_token, engine.as_deref(), &mut Scratch::default(), None);
+        let (engine, scratch) = (engine.as_deref(), &mut Scratch::default());
+        let run = run_on(&*environment, &own, &own_token, engine, scratch, None);
         // Whoever waited has lost patience: nobody wants the run any more.
         let _ = to.send(run);
     })
     .expect("a process has a second thread to spare");
-    from.recv_timeout(watchdog).unwrap_or_else(|_| stuck(scenario, token, watchdog))
+    from.recv_timeout(watchdog).unwrap_or_else(|_| Ok(stuck(scenario, token, watchdog)))
 }
 
 /// The run as a nondeterministic one, if it does not come out the same in another thread.

@@ -74,7 +74,7 @@ impl Worker {
             }
             self.seed(seed, &mut chunk);
         }
-        chunk.summary.cpu = began.elapsed();
+        chunk.summary.cpu = began.elapsed() + self.scratch.take_elsewhere();
         chunk
     }
 

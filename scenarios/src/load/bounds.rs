@@ -25,6 +25,9 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Wrong> {
     if random.clients as usize >= CLIENTS_MAX {
         return wrong(path("clients"), format!("there are fewer than {CLIENTS_MAX} clients"));
     }
+    if random.bricks > REQUESTS_MAX {
+        return wrong(path("bricks"), format!("at most {REQUESTS_MAX} disturbances are drawn"));
+    }
     if random.requests > REQUESTS_MAX {
         return wrong(path("requests"), format!("a profile has at most {REQUESTS_MAX} requests"));
     }

@@ -59,6 +59,9 @@ pub struct Random {
     /// Families of faults; each child that may misbehave gets a few.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<FaultFamily>,
+    /// How many times a gluster brick is disturbed and made well again, besides.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub bricks: u32,
     /// How often a fault of a family strikes an operation that it can strike.
     #[serde(default = "one_in_sixteen")]
     pub rate: Ratio,

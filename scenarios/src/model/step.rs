@@ -4,7 +4,7 @@
 
 mod fields;
 
-use super::words::EventLine;
+use super::{gluster::Disturbance, words::EventLine};
 use bytes::Bytes;
 use quorate_engine::{Errno, Extent, Flags};
 use quorate_faults::{
@@ -90,6 +90,13 @@ pub enum Action {
         children: Vec<u32>,
         /// In which way.
         how: Frozen,
+    },
+    /// Something befalls the gluster brick of a disk, or is over again.
+    Brick {
+        /// Which disk.
+        child: u32,
+        /// What.
+        what: Disturbance,
     },
     /// Adds a disk to the array.
     Add {

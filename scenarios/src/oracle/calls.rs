@@ -29,9 +29,7 @@ pub(super) struct Call<'a> {
     /// The entry of its answer, and the answer.
     pub(super) answered: Option<(usize, &'a Answer)>,
     /// The entries of the faults that befell it.
-    pub(super) firings: Range<usize>,
-    /// Behind the last entry about its faults, and those that it was spared.
-    end: usize,
+    pub(super) firings: Vec<usize>,
     /// The fan-out that it is part of.
     pub(super) round: usize,
 }
@@ -44,7 +42,8 @@ impl<'a> Call<'a> {
     /// The faults that befell it.
     pub(super) fn faults(&self, case: &Case<'a>) -> impl Iterator<Item = (usize, &'a Firing)> {
         let entries = case.entries();
-        self.firings.clone().filter_map(move |at| match &entries[at].what {
+        let firings = self.firings.iter();
+        firings.filter_map(move |&at| match &entries[at].what {
             What::Injected { firing, .. } => Some((at, &**firing)),
             _ => None,
         })
@@ -77,6 +76,9 @@ pub(super) struct Calls<'a> {
     pub(super) all: Vec<Call<'a>>,
     /// The fan-outs, as runs of that list.
     pub(super) rounds: Vec<Range<usize>>,
+    /// Behind the last entry that can belong to the last fan-out: operations, and what befalls them. Where
+    /// a disk has to be looked at first, the next one may be asked before that is known.
+    end: usize,
     /// By child and number.
     places: Vec<Vec<usize>>,
 }
@@ -93,7 +95,7 @@ impl<'a> Calls<'a> {
         let joins = self.rounds.last().is_some_and(|round| {
             let before = &self.all[place - 1];
             let same = |c: &ChildCall| (c.kind, c.offset, c.bytes, c.flags, c.payload);
-            before.end == at
+            self.end == at
                 && before.tag == tag
                 && same(before.call) == same(call)
                 && self.all[round.clone()].iter().all(|other| other.call.child != call.child)
@@ -103,31 +105,30 @@ impl<'a> Calls<'a> {
             _ => self.rounds.push(place..place + 1),
         }
         let round = self.rounds.len() - 1;
-        let firings = at + 1..at + 1;
-        let end = at + 1;
+        self.end = at + 1;
         self.all.push(Call {
             place,
             call,
             submitted: at,
             tag,
             answered: None,
-            firings,
-            end,
+            firings: Vec::new(),
             round,
         });
         self.places[call.child as usize].push(place);
     }
 
-    pub(super) fn fire(&mut self, at: usize) {
-        if let Some(last) = self.all.last_mut().filter(|last| last.end == at) {
-            (last.firings.end, last.end) = (at + 1, at + 1);
+    pub(super) fn fire(&mut self, at: usize, child: u32, ordinal: u64) {
+        if let Some(place) = self.find(child, ordinal) {
+            self.all[place].firings.push(at);
         }
+        self.spare(at);
     }
 
-    /// The operation that was just asked for is spared a fault.
+    /// An operation is spared a fault.
     pub(super) fn spare(&mut self, at: usize) {
-        if let Some(last) = self.all.last_mut().filter(|last| last.end == at) {
-            last.end = at + 1;
+        if self.end == at {
+            self.end = at + 1;
         }
     }
 

@@ -114,7 +114,9 @@ impl<'a> Case<'a> {
             match &entry.what {
                 What::Membership(change) => case.note_membership(at, change),
                 What::Submit(call) => case.calls.submit(at, tag, call),
-                What::Injected { ordinal: 1.., .. } => case.calls.fire(at),
+                What::Injected { child, ordinal: ordinal @ 1.., .. } => {
+                    case.calls.fire(at, *child, *ordinal);
+                }
                 What::Spared { .. } => {
                     case.spared += 1;
                     case.calls.spare(at);

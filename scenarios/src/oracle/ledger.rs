@@ -245,6 +245,7 @@ impl<'a> Walk<'a> {
         let range = if is_whole { call.range() } else { self.voted(place) };
         let tainted = kind == OpKind::Read && taint.overlaps(&range);
         self.ledger.suspects[place] = faulted || tainted || self.is_troubled(place);
+        self.tell(at, place);
         if let Some(owner) = self.ledger.owners[place].filter(|_| kind == OpKind::Read) {
             let held = &mut self.ledger.standings[owner].held;
             *held = held.saturating_sub(call.call.bytes);

@@ -103,8 +103,12 @@ impl Player {
             }
             Action::Corrupt { child, offset, bytes, fill } => {
                 let data = vec![*fill; usize::try_from(*bytes).expect("fits into memory")];
-                let corrupted = &self.subject.children[*child as usize];
-                corrupted.overwrite(*offset, data.into()).await.expect("checked when it was read");
+                self.subject.children[*child as usize].overwritten(*offset, &data);
+                let overwriting = self.subject.site.overwrite(*child, *offset, data.into());
+                if let Err(errno) = overwriting.await {
+                    let why = format!("the bytes of c{child} cannot be changed in place: {errno}");
+                    self.stage.break_off(why);
+                }
                 let text =
                     format!("corrupt c{child}: {bytes} bytes at {offset} become {fill:#04x}");
                 let kind = DamageKind::Overwritten(*offset..offset + bytes);
@@ -157,6 +161,24 @@ impl Player {
                     }
                     let text = format!("c{number} stays {how}");
                     self.stage.damaged(number, DamageKind::Frozen, text);
+                }
+            }
+            Action::Brick { child, what } => {
+                let text = format!("{} the brick of c{child}", what.word());
+                if !what.settles() {
+                    self.stage.plan().condemn(*child);
+                    self.stage.damaged(*child, DamageKind::Disturbed, text.clone());
+                }
+                let (site, stage) = (self.subject.site.clone(), self.stage.clone());
+                let (child, what) = (*child, *what);
+                let disturbing = Box::pin(async move {
+                    if let Err(why) = site.disturb(child, what).await {
+                        stage.break_off(why);
+                    }
+                });
+                self.beside(disturbing).await;
+                if what.settles() {
+                    self.stage.damaged(child, DamageKind::Settled, text);
                 }
             }
             Action::Add { child, .. } => {

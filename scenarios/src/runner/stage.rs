@@ -49,6 +49,8 @@ pub(super) struct Stage {
     own: Weak<Self>,
     /// What steps do to the media.
     damages: Mutex<Vec<Damage>>,
+    /// Why a step could not be done, the first.
+    broken: Mutex<Option<String>>,
     /// The bytes of the answers to reads, by entry: kept where children are compared.
     compared: Option<Mutex<Vec<(usize, Bytes)>>>,
 }
@@ -93,6 +95,7 @@ impl Stage {
             children: Mutex::default(),
             own: own.clone(),
             damages: Mutex::default(),
+            broken: Mutex::default(),
             compared: scenario.array.blkverify.then(Mutex::default),
         })
     }
@@ -151,6 +154,16 @@ impl Stage {
     /// What steps have done to the media, in order.
     pub(super) fn take_damages(&self) -> Vec<Damage> {
         mem::take(&mut *self.damages.lock().expect("nothing panics under this lock"))
+    }
+
+    /// A step could not be done: nothing follows from the run.
+    pub(super) fn break_off(&self, why: String) {
+        self.broken.lock().expect("nothing panics under this lock").get_or_insert(why);
+    }
+
+    /// Why a step could not be done.
+    pub(super) fn take_broken(&self) -> Option<String> {
+        self.broken.lock().expect("nothing panics under this lock").take()
     }
 
     /// The bytes of the answers to reads, by entry, where children are compared.

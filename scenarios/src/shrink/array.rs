@@ -162,6 +162,7 @@ fn without_child(
         | Action::Release { which: Selection { child: Some(child), .. }, .. }
         | Action::Latency { child, .. }
         | Action::Corrupt { child, .. }
+        | Action::Brick { child, .. }
         | Action::Add { child, .. } => *child = renumber(*child)?,
         Action::Order(children)
         | Action::CutPower { children: Some(children), .. }

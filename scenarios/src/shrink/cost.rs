@@ -105,7 +105,7 @@ fn controls(action: &Action) -> u64 {
             KEY * keys.into_iter().map(u64::from).sum::<u64>()
         }
         Action::Request { .. } | Action::Wait { .. } | Action::Drop { .. } => 0,
-        Action::Add { .. } | Action::Remove { .. } => 1,
+        Action::Brick { .. } | Action::Add { .. } | Action::Remove { .. } => 1,
     }
 }
 
@@ -220,7 +220,10 @@ fn around(scenario: &Scenario) -> u64 {
     let limits = u64::from(scenario.limits != crate::model::RunLimits::default());
     let seed = if scenario.seed == 0 { 0 } else { KEY + number_weight(scenario.seed) };
     let groups: u64 = scenario.groups.iter().map(|g| 2 * KEY + count(g.children.len())).sum();
-    order + pauses + budget + expect + limits * KEY + seed + groups
+    let gluster = scenario.gluster.as_ref().map_or(0, |gluster| {
+        DISK + KEY * (u64::from(!gluster.write_behind) + u64::from(gluster.one_name))
+    });
+    order + pauses + budget + expect + limits * KEY + seed + groups + gluster
 }
 
 /// What a size weighs: nothing, a few sectors, many, or bytes that are no sectors.

@@ -1,7 +1,7 @@
 //! Plainer disks, schedules, budgets and limits; another seed.
 
 use super::passes::Candidates;
-use crate::model::{Disk, Number, Order, RunLimits, Scenario, Schedule};
+use crate::model::{Action, Disk, Gluster, Number, Order, RunLimits, Scenario, Schedule};
 use quorate_faults::{
     budget::Budget,
     text::{Size, TimeRange},
@@ -35,6 +35,15 @@ pub(super) fn plainer(scenario: &Scenario, _: &Run) -> Candidates {
         with(&|disk| disk.read_only = None),
         with(&|disk| disk.bytes = disk.bytes.map(|bytes| Size((bytes.0 / 2).max(512)))),
     ];
+    if let Some(gluster) = &scenario.gluster {
+        let steps = scenario.scripts().flatten();
+        // Who disturbs a brick has one.
+        let bricks = steps.filter(|step| matches!(step, Action::Brick { .. })).count();
+        let plain = Some(Gluster::default()).filter(|plain| plain != gluster);
+        let nothing = (bricks == 0).then_some(None);
+        let fewer = nothing.into_iter().chain(plain.map(Some));
+        all.extend(fewer.map(|gluster| Scenario { gluster, ..scenario.clone() }));
+    }
     for (number, own) in &scenario.child {
         let mut others = scenario.child.clone();
         others.remove(number);

@@ -273,7 +273,8 @@ fn a_length_that_was_not_flushed_comes_back_with_its_bytes() {
 fn what_is_overwritten_behind_everybodys_back_is_durable() {
     let bench = bench();
     bench.write(0, 0, &sector(51).repeat(2)).unwrap();
-    let overwrite = bench.children[0].overwrite(0, sector(70).into());
+    bench.children[0].overwritten(0, &sector(70));
+    let overwrite = bench.stores[0].pwrite(0, sector(70).into(), Flags::NONE);
     overwrite.now_or_never().expect("at once").unwrap();
     assert_eq!(tags(&bench.stores[0].bytes())[..3], [70, 51, 3]);
     cut(&bench, &drawn(NOTHING, Torn::Whole), 0);

@@ -4,7 +4,7 @@
 mod values;
 
 use super::{Action, Expected, Payload, Request, Selection};
-use crate::model::words::EventLine;
+use crate::model::{gluster::Disturbance, words::EventLine};
 use quorate_engine::{Errno, Flags};
 use quorate_faults::{
     alteration::{Flip, Run},
@@ -54,6 +54,17 @@ enum Verb {
     Join,
     Heal,
     Freeze,
+    KillBrick,
+    StartBrick,
+    PauseBrick,
+    ResumeBrick,
+    CutBrick,
+    AwaitBrick,
+    FillBrick,
+    FreeBrick,
+    FailBrick,
+    SlowBrick,
+    MendBrick,
     AddChild,
     RemoveChild,
 }
@@ -145,8 +156,35 @@ impl Verb {
             Self::Join => "join",
             Self::Heal => "heal",
             Self::Freeze => "freeze",
+            Self::KillBrick => "kill-brick",
+            Self::StartBrick => "start-brick",
+            Self::PauseBrick => "pause-brick",
+            Self::ResumeBrick => "resume-brick",
+            Self::CutBrick => "cut-brick",
+            Self::AwaitBrick => "await-brick",
+            Self::FillBrick => "fill-brick",
+            Self::FreeBrick => "free-brick",
+            Self::FailBrick => "fail-brick",
+            Self::SlowBrick => "slow-brick",
+            Self::MendBrick => "mend-brick",
             Self::AddChild => "add-child",
             Self::RemoveChild => "remove-child",
+        }
+    }
+
+    fn of_brick(what: Disturbance) -> Self {
+        match what {
+            Disturbance::Kill => Self::KillBrick,
+            Disturbance::Start => Self::StartBrick,
+            Disturbance::Pause => Self::PauseBrick,
+            Disturbance::Resume => Self::ResumeBrick,
+            Disturbance::Cut => Self::CutBrick,
+            Disturbance::Await => Self::AwaitBrick,
+            Disturbance::Fill => Self::FillBrick,
+            Disturbance::Free => Self::FreeBrick,
+            Disturbance::Fail => Self::FailBrick,
+            Disturbance::Slow => Self::SlowBrick,
+            Disturbance::Mend => Self::MendBrick,
         }
     }
 
@@ -176,6 +214,17 @@ impl Verb {
             Self::Heal => &["children"],
             Self::Join => &["time"],
             Self::Freeze => &["children", "as", "errno"],
+            Self::KillBrick
+            | Self::StartBrick
+            | Self::PauseBrick
+            | Self::ResumeBrick
+            | Self::CutBrick
+            | Self::AwaitBrick
+            | Self::FillBrick
+            | Self::FreeBrick
+            | Self::FailBrick
+            | Self::SlowBrick
+            | Self::MendBrick => &["child"],
             Self::AddChild => &["child", "refused"],
             Self::RemoveChild => &["name", "refused"],
         }
@@ -267,6 +316,25 @@ impl TryFrom<Fields> for Action {
                 let children = f.children.ok_or_else(|| wants("`children`, a list"))?;
                 return Ok(Self::Freeze { children, how });
             }
+            Verb::KillBrick => return Ok(Self::Brick { child: child()?, what: Disturbance::Kill }),
+            Verb::StartBrick => {
+                return Ok(Self::Brick { child: child()?, what: Disturbance::Start });
+            }
+            Verb::PauseBrick => {
+                return Ok(Self::Brick { child: child()?, what: Disturbance::Pause });
+            }
+            Verb::ResumeBrick => {
+                return Ok(Self::Brick { child: child()?, what: Disturbance::Resume });
+            }
+            Verb::CutBrick => return Ok(Self::Brick { child: child()?, what: Disturbance::Cut }),
+            Verb::AwaitBrick => {
+                return Ok(Self::Brick { child: child()?, what: Disturbance::Await });
+            }
+            Verb::FillBrick => return Ok(Self::Brick { child: child()?, what: Disturbance::Fill }),
+            Verb::FreeBrick => return Ok(Self::Brick { child: child()?, what: Disturbance::Free }),
+            Verb::FailBrick => return Ok(Self::Brick { child: child()?, what: Disturbance::Fail }),
+            Verb::SlowBrick => return Ok(Self::Brick { child: child()?, what: Disturbance::Slow }),
+            Verb::MendBrick => return Ok(Self::Brick { child: child()?, what: Disturbance::Mend }),
             Verb::AddChild => return Ok(Self::Add { child: child()?, refused: f.refused }),
             Verb::RemoveChild => {
                 let name = name("`name`, such as \"children.1\"")?;
@@ -339,6 +407,9 @@ impl From<&Action> for Fields {
                 };
                 let (children, background) = (Some(children.clone()), Some(word.into()));
                 Self { children, background, errno, ..Self::new(Verb::Freeze) }
+            }
+            Action::Brick { child, what } => {
+                Self { child: Some(*child), ..Self::new(Verb::of_brick(*what)) }
             }
             Action::Add { child, refused } => {
                 Self { child: Some(*child), refused: refused.clone(), ..Self::new(Verb::AddChild) }

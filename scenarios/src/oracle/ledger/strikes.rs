@@ -22,6 +22,8 @@ pub(super) struct Trouble {
     spans: Vec<Span>,
     /// The entry at which its power last went, and the time until which it is down.
     crash: Option<(usize, u64)>,
+    /// The entry from which on its brick is in no trouble any more.
+    settled: Option<usize>,
 }
 
 /// Something that is wrong with a child between two entries.
@@ -43,6 +45,8 @@ enum Lasting {
     Gone,
     /// A step has it fail, hang, or take no notice of writes.
     Frozen,
+    /// Its brick is in trouble, or was and has not told yet what that has cost.
+    Disturbed,
 }
 
 impl Lasting {
@@ -51,7 +55,7 @@ impl Lasting {
         match self {
             Self::Unflushed => matches!(kind, OpKind::Flush | OpKind::Close),
             Self::ReadOnly => writes(kind) || matches!(kind, OpKind::Discard | OpKind::Truncate),
-            Self::Gone | Self::Frozen => true,
+            Self::Gone | Self::Frozen | Self::Disturbed => true,
         }
     }
 }
@@ -63,15 +67,23 @@ impl Trouble {
     }
 
     fn end(&mut self, until: usize) {
-        for span in self.spans.iter_mut().filter(|span| span.until == usize::MAX) {
-            span.until = until;
-        }
+        self.end_those(until, |_| true);
+    }
+
+    fn end_those(&mut self, until: usize, which: impl Fn(Lasting) -> bool) {
+        let open = self.spans.iter_mut().filter(|span| span.until == usize::MAX);
+        open.filter(|span| which(span.lasting)).for_each(|span| span.until = until);
     }
 
     /// What was wrong for longer as this was asked for.
     fn lasting(&self, call: &Call<'_>) -> impl Iterator<Item = Lasting> {
         let begun = call.submitted;
-        let then = self.spans.iter().filter(move |span| span.from < begun && begun < span.until);
+        let ended = call.answered.map_or(usize::MAX, |(at, _)| at);
+        let then = self.spans.iter().filter(move |span| {
+            // A brick in trouble is so for what is on its way to it, too.
+            let by = if span.lasting == Lasting::Disturbed { ended } else { begun };
+            span.from < by && begun < span.until
+        });
         then.map(|span| span.lasting)
     }
 }
@@ -93,7 +105,8 @@ impl Walk<'_> {
         let trouble = &self.troubles[call.call.child as usize];
         let failed = call.reply().is_some_and(|reply| reply.is_err());
         let cut_off = trouble.crash.is_some_and(|(at, _)| call.submitted < at);
-        failed && cut_off || trouble.lasting(call).any(|lasting| lasting == Lasting::Frozen)
+        let takes_no_notice = |lasting| matches!(lasting, Lasting::Frozen | Lasting::Disturbed);
+        failed && cut_off || trouble.lasting(call).any(takes_no_notice)
     }
 
     /// Whether an operation takes place as it is asked for, as it is never answered. One that takes the
@@ -191,11 +204,36 @@ impl Walk<'_> {
                 self.taints[child_at].add_until(whole, Until::Healed, cause);
                 self.troubles[child_at].begin(Lasting::Frozen, *entry);
             }
+            DamageKind::Disturbed => {
+                let cause = self.ledger.account.open(CauseKind::Step, *child, Some(*entry));
+                let whole = 0..self.case.disks[child_at].bytes;
+                self.taints[child_at].add(whole, cause);
+                let trouble = &mut self.troubles[child_at];
+                trouble.begin(Lasting::Disturbed, *entry);
+                trouble.settled = None;
+            }
+            DamageKind::Settled => self.troubles[child_at].settled = Some(*entry),
             DamageKind::Healed => {
                 self.troubles[child_at].end(*entry);
                 let account = &mut self.ledger.account;
                 self.taints[child_at].lift(|cause| account.end(cause, End::Repaired));
             }
+        }
+    }
+
+    /// A child whose brick is or was in trouble answers a flush. If that fails it is ejected; if it does
+    /// not, and the trouble is over, nothing of it is left but what may be lost.
+    pub(super) fn tell(&mut self, at: usize, place: usize) {
+        let call = &self.case.calls.all[place];
+        let trouble = &mut self.troubles[call.call.child as usize];
+        let disturbed = trouble.lasting(call).any(|lasting| lasting == Lasting::Disturbed);
+        if call.call.kind != OpKind::Flush || !disturbed {
+            return;
+        }
+        if call.reply().is_some_and(|reply| reply.is_err()) {
+            trouble.begin(Lasting::Gone, at);
+        } else if trouble.settled.is_some_and(|settled| settled < call.submitted) {
+            trouble.end_those(at, |lasting| lasting == Lasting::Disturbed);
         }
     }
 

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 pub fn scenario(from: &mut Unstructured<'_>) -> Result<Scenario> {
     let array = array(from)?;
     let mut scenario = Scenario {
+        gluster: None,
         version: Version,
         name: "drawn".into(),
         title: String::new(),

@@ -1,0 +1,65 @@
+//! What simulated and real clusters have in common: the driver over them.
+
+use super::EnvironmentError;
+use crate::model::Disturbance;
+use quorate_engine::{
+    BlockDevice,
+    gluster::{Client, Gluster, GlusterOptions, Notice, options::Server},
+};
+use quorate_sim::Outside;
+use std::{sync::Arc, time::Duration};
+
+pub(super) use quorate_engine::gluster::options::PORT;
+
+/// The options of an image of a volume.
+pub(super) fn options(
+    (host, port): (&str, u16),
+    volume: &str,
+    file: &str,
+) -> Result<GlusterOptions, EnvironmentError> {
+    let server = Server::Inet { host: host.into(), port };
+    let options = GlusterOptions::builder(volume, file).server(server).logfile("/dev/null").build();
+    options.map_err(|error| EnvironmentError::Failed(error.to_string()))
+}
+
+/// Opens an image.
+pub(super) async fn open(
+    client: &Client,
+    options: GlusterOptions,
+) -> Result<Arc<dyn BlockDevice>, EnvironmentError> {
+    let image = Gluster::open(options, client).await;
+    Ok(image.map_err(|error| EnvironmentError::Failed(error.to_string()))?)
+}
+
+/// What an image has to say beside its answers shows in these.
+pub(super) fn unheard(_: Notice) {}
+
+/// Waits until a client knows what has befallen the brick of its volume, as far as it can.
+pub(super) async fn told(
+    probe: &dyn BlockDevice,
+    outside: &Outside,
+    what: Disturbance,
+) -> Result<(), String> {
+    let reached = match what {
+        Disturbance::Kill | Disturbance::Cut | Disturbance::Fail => false,
+        Disturbance::Start | Disturbance::Resume | Disturbance::Await | Disturbance::Mend => true,
+        // One that stands still is known by its silence, a full one by an error.
+        Disturbance::Pause | Disturbance::Fill | Disturbance::Free | Disturbance::Slow => {
+            return Ok(());
+        }
+    };
+    for _ in 0..TRIES {
+        if probe.pread(0, 512).await.is_ok() == reached {
+            return Ok(());
+        }
+        outside.sleep(MOMENT).await;
+    }
+    let time = MOMENT * TRIES;
+    let state = if reached { "cannot be reached" } else { "can still be reached" };
+    Err(format!("{time:?} after the step \"{}-brick\" the brick {state}", what.word()))
+}
+
+/// A file beside the image, of 512 bytes. It keeps the connection, too, where the image is ejected.
+pub(super) const PROBE: &str = "probe";
+const MOMENT: Duration = Duration::from_millis(10);
+const TRIES: u32 = 2000;
