@@ -5,8 +5,8 @@
 
 use anstream::AutoStream;
 use args::{
-    Cli, Command, DoctorArgs, ExhaustArgs, ExplainArgs, ExportArgs, Format, FuzzArgs, ListArgs,
-    ListFormat, MergeArgs, ReplayArgs, RunArgs, ShrinkArgs, TraceArgs, TraceFormat, When,
+    Cli, Command, ConformArgs, DoctorArgs, ExhaustArgs, ExplainArgs, ExportArgs, Format, FuzzArgs,
+    ListArgs, ListFormat, MergeArgs, ReplayArgs, RunArgs, ShrinkArgs, TraceArgs, TraceFormat, When,
 };
 use clap::{CommandFactory, Parser};
 use error::CliError;
@@ -25,6 +25,7 @@ use std::{
 };
 
 mod args;
+mod conform;
 mod describe;
 mod doctor;
 mod error;
@@ -37,6 +38,7 @@ mod fuzz;
 mod list;
 mod merge;
 mod output;
+mod place;
 mod replay;
 mod run;
 mod shrink;
@@ -78,6 +80,8 @@ pub struct Host<'a> {
     pub program: String,
     /// The program's file, to run a part of it in a process of its own.
     pub executable: Option<PathBuf>,
+    /// The arguments that it was called with, if it may run itself again with the same.
+    pub arguments: Option<Vec<OsString>>,
     /// Set from outside, it ends a fuzz, an exhaustion, and shrinking.
     pub stop: Arc<AtomicBool>,
     /// Whether Ctrl-C is to be caught meanwhile.
@@ -118,8 +122,8 @@ pub fn of_process(args: impl IntoIterator<Item = OsString>) -> u8 {
     // Text comes with its colours or without, as decided here.
     let mut out = Quiet::new(BufWriter::new(AutoStream::always(io::stdout())));
     let mut err = Quiet::new(AutoStream::always(io::stderr()));
-    let mut args = args.into_iter().peekable();
-    let program = args.peek().map(|name| name.to_string_lossy().into_owned());
+    let args: Vec<OsString> = args.into_iter().collect();
+    let program = args.first().map(|name| name.to_string_lossy().into_owned());
     let mut host = Host {
         out: &mut out,
         err: &mut err,
@@ -128,6 +132,7 @@ pub fn of_process(args: impl IntoIterator<Item = OsString>) -> u8 {
         progress: io::stderr().is_terminal(),
         program: program.unwrap_or_else(|| "quorate".into()),
         executable: std::env::current_exe().ok(),
+        arguments: Some(args.iter().skip(1).cloned().collect()),
         stop: Arc::default(),
         catch_interrupt: true,
     };
@@ -172,6 +177,7 @@ fn dispatch(command: Command, host: &mut Host<'_>) -> Result<u8, CliError> {
         Command::Export(args) => export::export(&args, host),
         Command::Explain(args) => explain::explain(&args, host),
         Command::Exhaust(args) => exhaust::exhaust(&args, host),
+        Command::Conform(args) => conform::conform(&args, host),
         Command::Merge(args) => merge::merge(&args, host),
         Command::Doctor(args) => doctor::doctor(&args, host),
         Command::Completions { shell } => {

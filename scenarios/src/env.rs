@@ -8,6 +8,7 @@
 mod bricks;
 mod cluster;
 mod files;
+mod gluster;
 mod memory;
 mod suited;
 
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 pub use files::Files;
+pub use gluster::RealGluster;
 pub use memory::Simulated;
 
 /// A kind of place where disks can be.

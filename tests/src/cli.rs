@@ -67,6 +67,7 @@ pub(crate) fn host<'a>(out: &'a mut dyn Write, err: &'a mut dyn Write) -> Host<'
         progress: false,
         program: "bin/quorate".into(),
         executable: None,
+        arguments: None,
         stop: Arc::default(),
         catch_interrupt: false,
     }

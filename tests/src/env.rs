@@ -23,16 +23,18 @@ fn simulated(scenario: &Scenario) -> Run {
 fn others(environment: &dyn Environment) -> Vec<(String, Likeness)> {
     let half = |part: usize| {
         let names = catalog::names().into_iter().skip(part).step_by(2);
-        let scenarios = names.map(|name| expand::expand(&catalog::scenario(name).unwrap(), 0));
+        let scenarios =
+            names.map(|name| expand::expand(&catalog::scenario(name).expect("a name"), 0));
         let compared = scenarios.map(|scenario| {
             let likeness = compare(&scenario, &simulated(&scenario), environment);
-            (scenario.name, likeness.unwrap())
+            (scenario.name, likeness.expect("there are disks"))
         });
         compared.filter(|(_, likeness)| *likeness != Likeness::Same).collect::<Vec<_>>()
     };
     thread::scope(|scope| {
-        let other = thread::Builder::new().spawn_scoped(scope, || half(1)).unwrap();
-        [half(0), other.join().unwrap()].concat()
+        let other =
+            thread::Builder::new().spawn_scoped(scope, || half(1)).expect("a second thread");
+        [half(0), other.join().expect("nothing panics")].concat()
     })
 }
 

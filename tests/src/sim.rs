@@ -105,7 +105,7 @@ const PATIENCE: Patience =
 /// who comes to an end, in order.
 fn beside(simulation: &Simulation, outside: &Outside, time: Duration) -> (Vec<u32>, End) {
     let (queue, ended) = (Queue::default(), Arc::new(Mutex::new(Vec::new())));
-    let end = |number| ended.lock().unwrap().push(number);
+    let end = |number| ended.lock().expect("one thread").push(number);
     let (asking, asked) = (outside.sleep(time), queue.submit(label(1, 0), 10));
     let first: Task<'_> = Box::pin(async {
         outside.ask(asking).await;
@@ -117,7 +117,7 @@ fn beside(simulation: &Simulation, outside: &Outside, time: Duration) -> (Vec<u3
     });
     let run = poll(&queue, vec![first, second], idle(), BUDGET, Some(outside), |_| ());
     let how = simulation.block_on(run);
-    let order = ended.lock().unwrap().clone();
+    let order = ended.lock().expect("one thread").clone();
     (order, how)
 }
 

@@ -14,7 +14,7 @@ use std::{
 fn main() -> Result<ExitCode, Box<dyn StdError>> {
     let place = env::args().nth(1).unwrap_or_else(|| "namespace".into()).parse()?;
     if place == Place::Namespace && !namespace::inside() {
-        return Ok(namespace::enter(["namespace".into()])?);
+        return Ok(namespace::enter(["namespace".into()])?.into());
     }
     let small = Wanted { space: Some(16 << 20), ..Wanted::default() };
     let wanted = [Wanted::default(), Wanted::default(), small];

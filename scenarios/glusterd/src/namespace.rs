@@ -10,7 +10,7 @@ use std::{
     fs::{self, DirBuilder},
     os::unix::{fs::DirBuilderExt, process::ExitStatusExt},
     path::{Path, PathBuf},
-    process::{Command, ExitCode},
+    process::Command,
     time::Duration,
 };
 
@@ -25,7 +25,7 @@ pub fn inside() -> bool {
 ///
 /// # Errors
 /// The machine lacks something, or it cannot be started.
-pub fn enter(arguments: impl IntoIterator<Item = OsString>) -> Result<ExitCode, Error> {
+pub fn enter(arguments: impl IntoIterator<Item = OsString>) -> Result<u8, Error> {
     let missing = missing::namespace();
     if !missing.is_empty() {
         return Err(Error::Missing(missing));
@@ -49,7 +49,7 @@ pub fn enter(arguments: impl IntoIterator<Item = OsString>) -> Result<ExitCode, 
     drop(lifeline);
     let status = status.map_err(|source| Error::Process { program: "setpriv".into(), source })?;
     let signal = || status.signal().map_or(1, |signal| 128 + signal);
-    Ok(ExitCode::from(u8::try_from(status.code().unwrap_or_else(signal)).unwrap_or(1)))
+    Ok(u8::try_from(status.code().unwrap_or_else(signal)).unwrap_or(1))
 }
 
 /// The glusterd of the namespace.

@@ -8,6 +8,7 @@ use crate::{
 };
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use clap_complete::Shell;
+use quorate_glusterd::Place;
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 /// Runs scenarios of a replicated block array in simulation, with faults, and judges every run.
@@ -116,6 +117,14 @@ pub(super) enum Command {
     /// none does where they take turns. PROOF.md says what the numbers mean.
     #[command(after_help = EXIT_CODES)]
     Exhaust(ExhaustArgs),
+    /// Compare runs in simulation with the same scenarios on real disks.
+    ///
+    /// A run is the same if it has the same digest: whatever clients, disks and listeners see came in the
+    /// same order. It is alike if requests were answered the same, with the same events, and disks hold the
+    /// same, though disks were asked at other times. Scenarios that make no sense somewhere are left out
+    /// there, and it is said why. Of a profile it is the run of its own seed.
+    #[command(after_help = EXIT_CODES)]
+    Conform(ConformArgs),
     /// Add up what the shards of a fuzz have saved.
     Merge(MergeArgs),
     /// Say which environments this machine has, what the others lack, and how to get it.
@@ -149,9 +158,53 @@ pub(super) struct RunArgs {
     /// For whom.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) format: Format,
+    /// Where the disks are.
+    #[arg(long, value_name = "ENV", default_value = "sim")]
+    pub(super) env: Env,
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
     /// By the clock on the wall, how long to wait for a run that does not come back.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = values::time)]
     pub(super) watchdog: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConformArgs {
+    /// Names from `quorate list`, seeds (profile:number), or scenario files; the catalog if nothing is said.
+    #[arg(value_name = "NAME|SEED|FILE")]
+    pub(super) scenario: Vec<String>,
+    /// Where else the disks are to be, with commas between them.
+    #[arg(long, value_name = "ENV", value_delimiter = ',', default_value = "bricks,files,gluster")]
+    pub(super) env: Vec<Env>,
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
+    /// For whom.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
+}
+
+/// What more there is to say of where disks are.
+#[derive(Debug, Args)]
+pub(super) struct PlaceArgs {
+    /// With --env files: below which directory; that for temporary files if nothing is said.
+    #[arg(long, value_name = "DIR")]
+    pub(super) directory: Option<PathBuf>,
+    /// With --env gluster: where glusterd is. In a namespace of its own, for which one has to be root;
+    /// in a container; or there already. In a namespace if nothing is said.
+    #[arg(long, value_name = "namespace|container|HOST[:PORT]")]
+    pub(super) gluster: Option<Place>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(super) enum Env {
+    /// Simulated.
+    Sim,
+    /// Simulated, each on a gluster volume of its own.
+    Bricks,
+    /// Real files, in a directory that is gone afterwards.
+    Files,
+    /// Volumes of a real glusterd, through libgfapi.
+    Gluster,
 }
 
 #[derive(Debug, Args)]
@@ -269,6 +322,11 @@ pub(super) struct TraceArgs {
     /// How.
     #[arg(long, value_name = "FORMAT", default_value = "timeline")]
     pub(super) format: TraceFormat,
+    /// Where the disks are.
+    #[arg(long, value_name = "ENV", default_value = "sim")]
+    pub(super) env: Env,
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
     /// Write to a file instead; it is either whole or not there.
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,

@@ -1,6 +1,12 @@
 //! `quorate run`.
 
-use super::{COMMIT, Format, Host, RunArgs, describe, error::CliError, failure, target};
+use super::{
+    COMMIT, Format, Host, RunArgs, describe,
+    error::CliError,
+    failure,
+    place::{self, Place},
+    target,
+};
 use crate::{fuzz::attempt, model::Scenario};
 use quorate_reports::{Run, Verdict};
 use serde::Serialize;
@@ -30,7 +36,11 @@ struct Violated<'a> {
 pub(super) fn run(args: &RunArgs, host: &mut Host<'_>) -> Result<u8, CliError> {
     let target::Target { scenario, token } = target::resolve(&args.scenario, args.seed)?;
     let warnings = warn(&scenario, host)?;
-    let run = attempt::run_within(&scenario, &token, None, args.watchdog);
+    let environment = match place::only(args.env, &args.place, host)? {
+        Place::Here(environment) => environment,
+        Place::Elsewhere(code) => return Ok(code),
+    };
+    let run = attempt::run_on_within(environment, &scenario, &token, None, args.watchdog)?;
     let text = match args.format {
         Format::Json => describe::json(&report(&run, &scenario, &warnings)),
         Format::Text => {

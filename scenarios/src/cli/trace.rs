@@ -1,16 +1,24 @@
 //! `quorate trace`.
 
 use super::{
-    COMMIT, Host, TraceArgs, TraceFormat, describe, error::CliError, output::Pending, target,
+    COMMIT, Host, TraceArgs, TraceFormat, describe,
+    error::CliError,
+    output::Pending,
+    place::{self, Place},
+    target,
 };
 use crate::fuzz::attempt;
 use quorate_reports::{Colour, json, timeline};
 use std::time::Duration;
 
 pub(super) fn trace(args: &TraceArgs, host: &mut Host<'_>) -> Result<u8, CliError> {
+    let environment = match place::only(args.env, &args.place, host)? {
+        Place::Here(environment) => environment,
+        Place::Elsewhere(code) => return Ok(code),
+    };
     let file = args.output.as_deref().map(Pending::new).transpose()?;
     let target::Target { scenario, token } = target::resolve(&args.run, None)?;
-    let run = attempt::run_within(&scenario, &token, None, PATIENCE);
+    let run = attempt::run_on_within(environment, &scenario, &token, None, PATIENCE)?;
     let colour = if file.is_some() { Colour::Off } else { host.colour };
     let content = match args.format {
         TraceFormat::Timeline => timeline::render(&run, colour).into_bytes(),

@@ -1,6 +1,6 @@
 //! Disks that are images on simulated gluster volumes.
 
-use super::{EnvironmentError, Site, cluster, suited::Suited};
+use super::{EnvironmentError, Site, cluster, suited::suited};
 use crate::model::{DiskSpec, Disturbance, Gluster, Scenario};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -40,7 +40,7 @@ impl OnBricks {
                 let options = |file| cluster::options(server, &volume, file);
                 probes.push(cluster::open(&client, options(cluster::PROBE)?).await?);
                 let image = cluster::open(&client, options(FILE)?).await?;
-                disks.push(Suited::new(image, spec.limits, &outside));
+                disks.push(suited(image, spec.limits, &outside));
             }
             Ok::<_, EnvironmentError>((world, bricks, disks, probes))
         });

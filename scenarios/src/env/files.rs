@@ -1,6 +1,6 @@
 //! Disks that are real files in a directory.
 
-use super::{Environment, EnvironmentError, Site, suited::Suited};
+use super::{Environment, EnvironmentError, Site, suited::suited};
 use crate::model::{DiskSpec, Disturbance, Scenario};
 use bytes::Bytes;
 use futures_lite::future::block_on;
@@ -51,7 +51,7 @@ impl Environment for Files {
             let path = directory.path().join(format!("c{number}.img"));
             let spec = scenario.disk(number);
             let (device, file) = create(&path, spec).map_err(|error| refused(&path, error))?;
-            disks.push(Suited::new(Arc::new(device), spec.limits, &outside));
+            disks.push(suited(Arc::new(device), spec.limits, &outside));
             files.push(file);
         }
         directory.close().map_err(|error| refused(&self.directory, error))?;

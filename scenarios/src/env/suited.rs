@@ -7,21 +7,21 @@ use std::{future::Future, sync::Arc};
 
 /// A real device with the limits that a scenario gives its disk: what the device itself cannot do of
 /// that is done by what it can. The run waits for each of its answers.
-pub(super) struct Suited {
+pub(super) fn suited(
+    device: Arc<dyn BlockDevice>,
+    limits: Limits,
+    outside: &Outside,
+) -> Arc<dyn BlockDevice> {
+    Arc::new(Suited { device, limits, outside: outside.clone() })
+}
+
+struct Suited {
     device: Arc<dyn BlockDevice>,
     limits: Limits,
     outside: Outside,
 }
 
 impl Suited {
-    pub(super) fn new(
-        device: Arc<dyn BlockDevice>,
-        limits: Limits,
-        outside: &Outside,
-    ) -> Arc<dyn BlockDevice> {
-        Arc::new(Self { device, limits, outside: outside.clone() })
-    }
-
     fn ask<'a, T: 'a>(
         &'a self,
         asking: impl Future<Output = Result<T>> + Send + 'a,

@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         let held = cases::run("glusterds", &outside, &());
         let arguments = env::args_os().skip(1);
         held & (!lives::namespaces()
-            || namespace::enter(arguments).expect("nothing is missing") == ExitCode::SUCCESS)
+            || namespace::enter(arguments).expect("nothing is missing") == 0)
     };
     if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
