@@ -230,8 +230,8 @@ impl Glusterd {
         let asked = match what {
             Disturbance::Kill => own.ask(&["kill_brick", name]),
             Disturbance::Start => own.ask(&["start", name]),
-            Disturbance::Pause => own.ask(&["signal", "STOP", name]),
-            Disturbance::Resume => own.ask(&["signal", "CONT", name]),
+            Disturbance::Pause => own.ask(&["pause", name]),
+            Disturbance::Resume => own.ask(&["resume", name]),
             Disturbance::Cut => own.ask(&["cut", name]),
             Disturbance::Fill => own.ask(&["fill", name]),
             Disturbance::Free => own.ask(&["free", name]),

@@ -78,9 +78,18 @@ start() {
   return 1
 }
 
-signal() {
-  brick=$(brick_of "$2") || { echo 'the brick is not running'; return 1; }
-  kill "-$1" "$brick"
+pause() {
+  brick=$(brick_of "$1") || { echo 'the brick is not running'; return 1; }
+  kill -STOP "$brick"
+  # The signal is taken by one of its threads, when that has its turn; until then others may still answer.
+  wait_for 250 stopped "$brick"
+}
+
+stopped() { ! grep -hv ') [Tt] ' "/proc/$1"/task/*/stat | grep -q .; }
+
+resume() {
+  brick=$(brick_of "$1") || { echo 'the brick is not running'; return 1; }
+  kill -CONT "$brick"
 }
 
 port() {
