@@ -76,6 +76,9 @@ pub trait Site: Send + Sync {
 pub enum EnvironmentError {
     /// The operating system refuses.
     #[error("{place}: {source}")]
+    #[diagnostic(help(
+        "see to it that there is a directory with room where you may write, and name it with --directory"
+    ))]
     System {
         /// What it refuses.
         place: String,
