@@ -126,9 +126,10 @@ pub(super) fn image(file: &File) -> io::Result<Image> {
     }
 }
 
-/// The world of real devices: time goes by as it does.
+/// The world of real devices: time goes by as it does. Whoever hangs is left behind before gluster gives it up,
+/// after four seconds.
 pub(super) fn real_outside() -> Outside {
-    let patience = Patience { prompt: Duration::from_secs(2), slow: Duration::from_secs(20) };
+    let patience = Patience { prompt: Duration::from_secs(3), slow: Duration::from_secs(20) };
     Outside::beyond(patience, |time| {
         Box::pin(async move {
             async_io::Timer::after(time).await;
