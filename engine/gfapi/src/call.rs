@@ -26,7 +26,7 @@ pub(crate) struct Call {
 
 /// What is asked. Offsets and lengths are such that C can say them.
 pub(crate) enum Ask {
-    Read { offset: off_t },
+    Read { offset: off_t, bytes: usize },
     Write { offset: off_t, data: Bytes },
     Zerofill { offset: off_t, bytes: off_t },
     Discard { offset: off_t, bytes: usize },
@@ -39,7 +39,7 @@ pub(crate) enum Ask {
 }
 
 struct State {
-    /// Of a read. Gluster writes into it until it has answered; until then nobody looks inside.
+    /// Of a read. Until gluster has answered there is room and nothing that could be looked at.
     buffer: Vec<u8>,
     waker: Option<Waker>,
     answer: Option<Answer>,
@@ -63,13 +63,13 @@ impl Call {
     pub(crate) fn go(self: Arc<Self>) {
         let (api, fd) = (self.file.io.api(), self.file.io.fd.as_ptr());
         match &self.ask {
-            Ask::Read { offset } => {
+            Ask::Read { offset, bytes } => {
                 let buffer = {
-                    let buffer = &mut self.state().buffer;
-                    iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() }
+                    let buffer = self.state().buffer.as_mut_ptr();
+                    iovec { iov_base: buffer.cast(), iov_len: *bytes }
                 };
-                // SAFETY: as `submit` says. The buffer stays where it is, as only an answer lets
-                // anybody take it, and gluster does not touch it after that.
+                // SAFETY: as `submit` says. The buffer has room for so many bytes, and stays where it
+                // is, as only an answer lets anybody take it; gluster does not touch it after that.
                 self.submit(|data| unsafe {
                     (api.glfs_preadv_async)(fd, &raw const buffer, 1, *offset, 0, answered, data)
                 });
@@ -154,6 +154,12 @@ impl Call {
         }
         let waker = {
             let mut state = self.state();
+            if let Ask::Read { bytes, .. } = self.ask {
+                let read = usize::try_from(answer.done.ret).unwrap_or(0).min(bytes);
+                // SAFETY: there is room for `bytes`, and so many of them gluster says it has written.
+                unsafe { state.buffer.set_len(read) };
+                state.buffer.resize(bytes, 0);
+            }
             state.answer = Some(answer);
             state.waker.take()
         };

@@ -14,7 +14,10 @@ use quorate_engine::{
 };
 use std::{
     ffi::CString,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// A volume that is connected.
@@ -49,7 +52,7 @@ pub(crate) fn c_text(text: &str) -> std::result::Result<CString, Refusal> {
 
 fn handle(io: Descriptor) -> Arc<dyn File> {
     let (seek, turns) = (Mutex::new(None), Mutex::new(Turns::new()));
-    Arc::new(Handle(Arc::new(Shared { io, seek, turns })))
+    Arc::new(Handle(Arc::new(Shared { io, seek, turns, begun: AtomicU64::new(0) })))
 }
 
 /// What the user of a file has of it. Dropping the last one closes the file.
@@ -63,6 +66,8 @@ pub(crate) struct Shared {
     /// the same reason there is one seek at a time.
     seek: Mutex<Option<Descriptor>>,
     turns: Mutex<Turns<Arc<Call>>>,
+    /// How many calls there were.
+    begun: AtomicU64,
 }
 
 impl Shared {
@@ -111,8 +116,10 @@ impl Handle {
         ask: Ask,
         buffer: Vec<u8>,
     ) -> std::result::Result<Arc<Call>, Closed> {
-        let call = |number| Call::new(self.0.clone(), number, ask, buffer);
-        let (call, goes) = self.0.turns().begin(reach, call)?;
+        let number = self.0.begun.fetch_add(1, Ordering::Relaxed);
+        // Before its turn is looked for: whoever else begins or ends a call waits for that.
+        let call = Call::new(self.0.clone(), number, ask, buffer);
+        let goes = self.0.turns().begin(number, reach, &call)?;
         if goes {
             call.clone().go();
         }
@@ -136,10 +143,9 @@ impl File for Handle {
             if buffer.try_reserve_exact(bytes).is_err() {
                 return refused(ENOMEM);
             }
-            buffer.resize(bytes, 0);
             let reach = Reach::Reads(offset..offset + bytes as u64);
-            let (answer, buffer) =
-                self.call(reach, Ask::Read { offset: span.offset }, buffer).await;
+            let ask = Ask::Read { offset: span.offset, bytes };
+            let (answer, buffer) = self.call(reach, ask, buffer).await;
             ReadDone { done: answer.done, buffer: buffer.into() }
         })
     }

@@ -70,8 +70,8 @@ impl Libgfapi {
     /// # Safety
     /// They do what `glusterfs/api/glfs.h` says, whichever thread calls them: pointers that they gave
     /// are valid until they are given to `glfs_close` or `glfs_fini`; a submission that succeeds leads to
-    /// at most one callback with its `data`, one that fails to none; and the memory of a read is not
-    /// touched after its callback.
+    /// at most one callback with its `data`, one that fails to none; and the memory of a read has been
+    /// written, as much of it as the callback is told, and is not touched after that.
     #[must_use]
     pub unsafe fn over(api: &'static Api, patience: Patience) -> Self {
         Self { api, patience }

@@ -7,7 +7,6 @@ use std::ops::Range;
 
 /// The calls of a file that have begun and not ended.
 pub(crate) struct Turns<T> {
-    begun: u64,
     closing: bool,
     /// In the order in which they began.
     entries: Vec<Entry<T>>,
@@ -39,26 +38,19 @@ pub(crate) struct Closed;
 
 impl<T: Clone> Turns<T> {
     pub(crate) fn new() -> Self {
-        Self { begun: 0, closing: false, entries: Vec::new() }
+        Self { closing: false, entries: Vec::new() }
     }
 
-    /// Adds a call, which is given its number. Whether it may go now.
-    pub(crate) fn begin(
-        &mut self,
-        reach: Reach,
-        call: impl FnOnce(u64) -> T,
-    ) -> Result<(T, bool), Closed> {
+    /// Adds a call, by a number that is its own. Whether it may go now.
+    pub(crate) fn begin(&mut self, number: u64, reach: Reach, call: &T) -> Result<bool, Closed> {
         if self.closing {
             return Err(Closed);
         }
         self.closing = matches!(reach, Reach::Close);
-        let number = self.begun;
-        self.begun += 1;
-        let call = call(number);
         let goes = !self.entries.iter().any(|earlier| earlier.reach.meets(&reach));
         let waits = (!goes).then(|| call.clone());
         self.entries.push(Entry { number, reach, waits });
-        Ok((call, goes))
+        Ok(goes)
     }
 
     /// Takes out a call that has answered. Those that may go now.
