@@ -8,8 +8,8 @@ use thiserror::Error;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Entry")]
 pub struct Bug {
-    /// `Q…` as in the history of QEMU's driver, `X…` of the same list without a number there, `M…` of
-    /// the museum's own.
+    /// `Q…` and `G…` as in the history of QEMU's drivers, `S…` alive in QEMU 10.0.2, `X…` of the same list
+    /// without a number there, `M…` of the museum's own.
     pub id: String,
     /// What it is called; also the name of its patch.
     pub name: String,
@@ -29,8 +29,8 @@ pub enum Shows {
     /// In a fuzz of all profiles. These are the classes of failure that are to be expected; other checks
     /// may notice, too.
     Seeds(Vec<String>),
-    /// In this test.
-    Test(Test),
+    /// In each of these tests.
+    Tests(Vec<Test>),
     /// Nowhere: this engine cannot have it. Says why.
     Impossible(String),
 }
@@ -60,10 +60,17 @@ struct Entry {
     year: Option<u16>,
     story: String,
     seeds: Option<Vec<String>>,
-    test: Option<String>,
+    test: Option<OneOrMore>,
     impossible: Option<String>,
     #[serde(default)]
     quick: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
 }
 
 #[derive(Deserialize)]
@@ -90,11 +97,9 @@ impl TryFrom<Entry> for Bug {
         let Entry { id, name, commit, year, story, seeds, test, impossible, quick } = entry;
         let shows = match (seeds, test, impossible) {
             (Some(classes), None, None) if !classes.is_empty() => Shows::Seeds(classes),
-            (None, Some(test), None) => {
-                let (program, name) = test.split_once("::").ok_or_else(|| {
-                    format!("{id}: a test is named with its program, as in engine::vote::{test}")
-                })?;
-                Shows::Test(Test { program: program.into(), name: name.into() })
+            (None, Some(OneOrMore::One(test)), None) => Shows::Tests(vec![named(&id, &test)?]),
+            (None, Some(OneOrMore::More(tests)), None) if !tests.is_empty() => {
+                Shows::Tests(tests.iter().map(|test| named(&id, test)).collect::<Result<_, _>>()?)
             }
             (None, None, Some(why)) => Shows::Impossible(why),
             _ => {
@@ -111,6 +116,13 @@ impl TryFrom<Entry> for Bug {
         };
         Ok(Self { id, name, mended, story, shows, quick })
     }
+}
+
+fn named(id: &str, test: &str) -> Result<Test, String> {
+    let (program, name) = test.split_once("::").ok_or_else(|| {
+        format!("{id}: a test is named with its program, as in engine::vote::{test}")
+    })?;
+    Ok(Test { program: program.into(), name: name.into() })
 }
 
 impl Bug {

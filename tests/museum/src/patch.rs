@@ -1,4 +1,4 @@
-//! Patches: unified diffs against the engine's source.
+//! Patches: unified diffs against the sources of the engine and of libgfapi's wrapper.
 
 use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
 use std::{io, path::Path};
@@ -11,7 +11,7 @@ pub enum PatchError {
     #[error("it is no unified diff: {0}")]
     Malformed(String),
     /// It does more than change a file of the engine.
-    #[error("it touches {0}: a bug of the museum changes files below engine/src, or {EVENTS}")]
+    #[error("it touches {0}: a bug of the museum changes files of {ENGINE:?}, or {EVENTS}")]
     Elsewhere(String),
     /// A file that it changes cannot be read.
     #[error("{path} cannot be read: {error}")]
@@ -56,7 +56,7 @@ pub fn apply(patch: &str, root: &Path) -> Result<Vec<Patched>, PatchError> {
             return Err(malformed(&"a file is created, deleted or renamed"));
         };
         let path = original.into_owned();
-        if !path.starts_with("engine/src/") && path != EVENTS {
+        if !ENGINE.iter().any(|folder| path.starts_with(folder)) && path != EVENTS {
             return Err(PatchError::Elsewhere(path));
         }
         let text = match std::fs::read_to_string(root.join(&path)) {
@@ -73,5 +73,7 @@ pub fn apply(patch: &str, root: &Path) -> Result<Vec<Patched>, PatchError> {
     Ok(changed)
 }
 
+/// The engine, and libgfapi's wrapper below it.
+const ENGINE: [&str; 2] = ["engine/src/", "engine/gfapi/src/"];
 /// What gives the engine's events the form in which they leave the process.
 const EVENTS: &str = "reports/src/qapi.rs";

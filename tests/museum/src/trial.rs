@@ -100,7 +100,8 @@ impl Museum<'_> {
         }
         let mut programs: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for bug in bugs {
-            if let Shows::Test(test) = &bug.shows {
+            let Shows::Tests(tests) = &bug.shows else { continue };
+            for test in tests {
                 programs.entry(&test.program).or_default().insert(&test.name);
             }
         }
@@ -140,7 +141,9 @@ impl Museum<'_> {
                 self.scratch.change(&files)?;
                 let tried = match &bug.shows {
                     Shows::Seeds(classes) => self.by_seeds(classes, &mut row),
-                    Shows::Test(test) => self.by_test(test, &mut row),
+                    Shows::Tests(tests) => {
+                        tests.iter().try_for_each(|test| self.by_test(test, &mut row))
+                    }
                     Shows::Impossible(_) => Ok(()),
                 };
                 self.scratch.restore()?;
@@ -201,9 +204,9 @@ impl Museum<'_> {
 
     fn by_test(&self, test: &Test, row: &mut Row) -> Result<(), TrialError> {
         let built = self.build_tests(&test.program)?;
-        row.build_seconds = built.took.as_secs_f64();
+        row.build_seconds += built.took.as_secs_f64();
         match self.test(&built, &BTreeSet::from([test.name.as_str()]))? {
-            Tested::Failed => row.caught_by = vec![test.to_string()],
+            Tested::Failed => row.caught_by.push(test.to_string()),
             Tested::Passed => {
                 row.trouble =
                     Some(format!("{test} passes with the bug: make it look, or name another"));

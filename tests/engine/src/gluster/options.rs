@@ -222,6 +222,20 @@ fn a_definition_of_a_command_line_is_read() {
     assert_eq!(options, image(|i| i.read_only(true).debug(7).direct(true).unmap(true)));
 }
 
+/// G15: QEMU once opened it by the name that people see.
+#[test]
+fn an_image_is_opened_again_by_the_json_that_it_shows() {
+    let options = image(|image| image.server(Server::Unix { path: "/run/g".into() }).debug(7));
+    let shown = json!({
+        "driver": "gluster", "volume": "v", "path": "i", "debug": 7, "logfile": "-",
+        "server": [
+            {"type": "inet", "host": "h", "port": "24007"}, {"type": "unix", "path": "/run/g"},
+        ],
+    });
+    assert_eq!(options.to_json(), shown);
+    assert_eq!(GlusterOptions::from_json(&shown).unwrap(), options);
+}
+
 proptest! {
     #[test]
     fn options_survive_json(options in images()) {
