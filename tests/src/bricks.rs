@@ -6,8 +6,10 @@
 
 mod behaviour;
 mod connecting;
+mod defects;
 mod driver;
 mod faults;
+mod odd;
 mod promises;
 mod replay;
 mod space;

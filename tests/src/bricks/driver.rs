@@ -18,7 +18,7 @@ use std::{
 };
 
 /// What was told, in order.
-struct Told<T>(Arc<Mutex<Vec<T>>>);
+pub(super) struct Told<T>(Arc<Mutex<Vec<T>>>);
 
 impl<T: Send + 'static> Told<T> {
     /// And who tells.
@@ -35,23 +35,27 @@ impl<T: Send + 'static> Told<T> {
 }
 
 /// A client, and what it has to say beside its answers.
-fn client(world: &World) -> (Client, Told<Notice>) {
+pub(super) fn client(world: &World) -> (Client, Told<Notice>) {
     let (tell, told) = Told::by();
     (Client::new(world.gfapi(), Arc::new(tell)), told)
 }
 
-fn options(host: &str, volume: &str) -> GlusterOptions {
+pub(super) fn options(host: &str, volume: &str) -> GlusterOptions {
     GlusterOptions::from_uri(&format!("gluster://{host}/{volume}/i")).expect("a URI")
 }
 
 /// A new image of this length.
-async fn image(client: &Client, options: GlusterOptions, bytes: u64) -> Arc<Gluster> {
+pub(super) async fn image(client: &Client, options: GlusterOptions, bytes: u64) -> Arc<Gluster> {
     create(&options, bytes, Prealloc::Off, client).await.expect("it can be made");
     Gluster::open(options, client).await.expect("it was made")
 }
 
 /// An array over new images, and what it reports.
-async fn array(client: &Client, images: &[(&str, &str)], bytes: u64) -> (Quorum, Told<Event>) {
+pub(super) async fn array(
+    client: &Client,
+    images: &[(&str, &str)],
+    bytes: u64,
+) -> (Quorum, Told<Event>) {
     let mut builder = QuorumOptions::builder("q", images.len() / 2 + 1);
     for (i, (host, volume)) in images.iter().enumerate() {
         builder = builder.child(format!("c{i}"), image(client, options(host, volume), bytes).await);
