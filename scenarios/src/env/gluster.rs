@@ -84,6 +84,19 @@ impl Environment for RealGluster {
                 remedy: "run it with --env sim".into(),
             });
         }
+        let touches = |step: &Action| matches!(step, Action::Brick { .. } | Action::Corrupt { .. });
+        if let Place::Host(host) = &self.place
+            && scenario.scripts().flatten().any(touches)
+        {
+            return Err(EnvironmentError::Unsuited {
+                why: format!(
+                    "'{}' changes or disturbs bricks, and those of {host} are not ours",
+                    scenario.name
+                ),
+                remedy: "use a glusterd of your own: --gluster namespace or --gluster container"
+                    .into(),
+            });
+        }
         let disks = scenario.disks();
         if disks > VOLUMES_MAX {
             return Err(EnvironmentError::Unsuited {
