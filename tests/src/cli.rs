@@ -18,6 +18,7 @@ mod doctor;
 mod exhaust;
 mod fuzz;
 mod jobs;
+mod places;
 mod shrink;
 mod verify;
 
