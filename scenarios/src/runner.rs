@@ -11,7 +11,7 @@ mod stage;
 use crate::{
     env::{Environment, EnvironmentError, Simulated, Site},
     fuzz::guard,
-    model::{Action, Array, DiskSpec, Scenario},
+    model::{Action, Array, DiskSpec, Disturbance, Scenario},
 };
 use bytes::Bytes;
 use client::Player;
@@ -94,10 +94,10 @@ pub enum DamageKind {
     Frozen,
     /// Whatever was wrong with it is over.
     Healed,
-    /// Its brick is in trouble: it may fail, and what it has acknowledged may be lost.
-    Disturbed,
-    /// That is over. What is lost by then it tells by its next flush.
-    Settled,
+    /// This befalls its brick: it may fail, and what it has acknowledged and not flushed may be lost.
+    Disturbed(Disturbance),
+    /// What this ends is over. What is lost by then it tells by its next flush.
+    Settled(Disturbance),
 }
 
 /// The children that an array is to be built of.

@@ -6,8 +6,8 @@ use quorate_faults::{draw::Domain, text::Time};
 use std::time::Duration;
 
 impl Drawn<'_> {
-    /// Has disks be on gluster, and bricks be disturbed and made well again, one after the other. Only
-    /// those of children that may misbehave.
+    /// Has disks be on gluster, and bricks be disturbed and made well again, one after the other: those of
+    /// children that may misbehave, which are all unless something is promised.
     pub(super) fn disturb(&self, scenario: &mut Scenario) {
         let write_behind = self.keyed.draw(BRICKS, 0, 0).word(0).is_multiple_of(2);
         scenario.gluster.get_or_insert(Gluster { write_behind, one_name: false });

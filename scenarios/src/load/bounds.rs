@@ -17,6 +17,12 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Wrong> {
         let path = vec!["limits".into(), "seconds".into()];
         return wrong(path, format!("a run takes at most {SECONDS_MAX} seconds of device time"));
     }
+    let disturbs = |step: &Action| matches!(step, Action::Brick { .. });
+    let drawn = scenario.random.as_ref().is_some_and(|random| random.bricks > 0);
+    if scenario.budget.is_some() && (drawn || scenario.scripts().flatten().any(disturbs)) {
+        let message = "a budget knows nothing of bricks that are disturbed: leave out one of them";
+        return wrong(vec!["budget".into()], message);
+    }
     let Some(random) = &scenario.random else { return Ok(()) };
     let path = |key: &'static str| vec!["random".into(), key.into()];
     if random.children.iter().any(|&count| count > DISKS_MAX) {

@@ -64,12 +64,16 @@ impl Disturbance {
         Self::Mend,
     ];
 
-    /// Whether it ends what another one began.
+    /// What it ends: a brick that is started or goes on is waited for, and its connections with it.
     #[must_use]
-    pub fn settles(self) -> bool {
+    pub fn ends(self) -> &'static [Self] {
         match self {
-            Self::Start | Self::Resume | Self::Await | Self::Free | Self::Mend => true,
-            Self::Kill | Self::Pause | Self::Cut | Self::Fill | Self::Fail | Self::Slow => false,
+            Self::Start => &[Self::Kill, Self::Cut],
+            Self::Resume => &[Self::Pause, Self::Cut],
+            Self::Await => &[Self::Cut],
+            Self::Free => &[Self::Fill],
+            Self::Mend => &[Self::Fail, Self::Slow],
+            Self::Kill | Self::Pause | Self::Cut | Self::Fill | Self::Fail | Self::Slow => &[],
         }
     }
 

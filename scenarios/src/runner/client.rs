@@ -165,9 +165,9 @@ impl Player {
             }
             Action::Brick { child, what } => {
                 let text = format!("{} the brick of c{child}", what.word());
-                if !what.settles() {
-                    self.stage.plan().condemn(*child);
-                    self.stage.damaged(*child, DamageKind::Disturbed, text.clone());
+                let begins = what.ends().is_empty();
+                if begins {
+                    self.stage.damaged(*child, DamageKind::Disturbed(*what), text.clone());
                 }
                 let (site, stage) = (self.subject.site.clone(), self.stage.clone());
                 let (child, what) = (*child, *what);
@@ -177,8 +177,8 @@ impl Player {
                     }
                 });
                 self.beside(disturbing).await;
-                if what.settles() {
-                    self.stage.damaged(child, DamageKind::Settled, text);
+                if !begins {
+                    self.stage.damaged(child, DamageKind::Settled(what), text);
                 }
             }
             Action::Add { child, .. } => {

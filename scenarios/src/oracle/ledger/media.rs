@@ -49,6 +49,17 @@ impl Walk<'_> {
         self.end_write(place, &landing, owner);
     }
 
+    /// What a write was about is there after all, but for what is in doubt.
+    pub(super) fn arrived(&mut self, place: usize, doubtful: &[Range<u64>]) {
+        let call = &self.case.calls.all[place];
+        if let Goodness::Right(range, end) = self.goodness(place) {
+            let range = common(&self.surely(place, range), &call.range());
+            for part in outside(range, doubtful) {
+                self.heal(call.call.child, &part, end);
+            }
+        }
+    }
+
     /// Whether what a write leaves in place is right.
     fn goodness(&self, place: usize) -> Goodness {
         let call = &self.case.calls.all[place];

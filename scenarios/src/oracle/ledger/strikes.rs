@@ -7,13 +7,17 @@ use super::{
     account::{CauseKind, End},
     taint::Until,
 };
-use crate::runner::{Damage, DamageKind};
+use crate::{
+    model::Disturbance,
+    runner::{Damage, DamageKind},
+};
 use quorate_faults::{
     alteration::{Alteration, Run},
     fault::{Dirty, Heal},
     host::Firing,
     rule::OpKind,
 };
+use std::{mem, ops::Range};
 
 /// What excuses that a child fails, or does not do what it says, without a fault of the operation.
 #[derive(Clone, Debug, Default)]
@@ -22,8 +26,14 @@ pub(super) struct Trouble {
     spans: Vec<Span>,
     /// The entry at which its power last went, and the time until which it is down.
     crash: Option<(usize, u64)>,
-    /// The entry from which on its brick is in no trouble any more.
-    settled: Option<usize>,
+    /// What befalls its brick and is not over.
+    open: Vec<Disturbance>,
+    /// The entry from which on nothing does any more.
+    settled: usize,
+    /// The writes that were acknowledged and that no flush has made durable since, by their places.
+    unflushed: Vec<usize>,
+    /// What writes were about that failed while the brick was in trouble, or were struck by a rule.
+    doubtful: Vec<Range<u64>>,
 }
 
 /// Something that is wrong with a child between two entries.
@@ -47,6 +57,8 @@ enum Lasting {
     Frozen,
     /// Its brick is in trouble, or was and has not told yet what that has cost.
     Disturbed,
+    /// A flush failed while its brick was in trouble, and so it is ejected.
+    Ejected,
 }
 
 impl Lasting {
@@ -55,7 +67,7 @@ impl Lasting {
         match self {
             Self::Unflushed => matches!(kind, OpKind::Flush | OpKind::Close),
             Self::ReadOnly => writes(kind) || matches!(kind, OpKind::Discard | OpKind::Truncate),
-            Self::Gone | Self::Frozen | Self::Disturbed => true,
+            Self::Gone | Self::Frozen | Self::Disturbed | Self::Ejected => true,
         }
     }
 }
@@ -66,11 +78,7 @@ impl Trouble {
         self.spans.push(Span { lasting, from, until });
     }
 
-    fn end(&mut self, until: usize) {
-        self.end_those(until, |_| true);
-    }
-
-    fn end_those(&mut self, until: usize, which: impl Fn(Lasting) -> bool) {
+    fn end(&mut self, until: usize, which: impl Fn(Lasting) -> bool) {
         let open = self.spans.iter_mut().filter(|span| span.until == usize::MAX);
         open.filter(|span| which(span.lasting)).for_each(|span| span.until = until);
     }
@@ -204,36 +212,90 @@ impl Walk<'_> {
                 self.taints[child_at].add_until(whole, Until::Healed, cause);
                 self.troubles[child_at].begin(Lasting::Frozen, *entry);
             }
-            DamageKind::Disturbed => {
+            // What takes long is done all the same.
+            DamageKind::Disturbed(Disturbance::Slow) => {}
+            DamageKind::Disturbed(what) => {
                 let cause = self.ledger.account.open(CauseKind::Step, *child, Some(*entry));
-                let whole = 0..self.case.disks[child_at].bytes;
-                self.taints[child_at].add(whole, cause);
                 let trouble = &mut self.troubles[child_at];
-                trouble.begin(Lasting::Disturbed, *entry);
-                trouble.settled = None;
+                if trouble.open.is_empty() {
+                    trouble.begin(Lasting::Disturbed, *entry);
+                }
+                trouble.open.push(*what);
+                for &place in &trouble.unflushed {
+                    let range = self.case.calls.all[place].range();
+                    self.taints[child_at].add(range, cause);
+                }
+                if trouble.unflushed.is_empty() {
+                    self.ledger.account.end(cause, End::Harmless);
+                }
             }
-            DamageKind::Settled => self.troubles[child_at].settled = Some(*entry),
+            DamageKind::Settled(what) => {
+                let trouble = &mut self.troubles[child_at];
+                trouble.open.retain(|open| !what.ends().contains(open));
+                trouble.settled = *entry;
+            }
             DamageKind::Healed => {
-                self.troubles[child_at].end(*entry);
+                // Bricks are made well by other steps.
+                self.troubles[child_at].end(*entry, |lasting| {
+                    !matches!(lasting, Lasting::Disturbed | Lasting::Ejected)
+                });
                 let account = &mut self.ledger.account;
                 self.taints[child_at].lift(|cause| account.end(cause, End::Repaired));
             }
         }
     }
 
-    /// A child whose brick is or was in trouble answers a flush. If that fails it is ejected; if it does
-    /// not, and the trouble is over, nothing of it is left but what may be lost.
+    /// What the answer of a child on gluster tells of what it holds. Gluster tells of a loss by the next
+    /// flush, which then ejects the child; what was acknowledged before a flush that succeeds is there.
     pub(super) fn tell(&mut self, at: usize, place: usize) {
         let call = &self.case.calls.all[place];
-        let trouble = &mut self.troubles[call.call.child as usize];
-        let disturbed = trouble.lasting(call).any(|lasting| lasting == Lasting::Disturbed);
-        if call.call.kind != OpKind::Flush || !disturbed {
+        if self.case.scenario.gluster.is_none() {
             return;
         }
-        if call.reply().is_some_and(|reply| reply.is_err()) {
-            trouble.begin(Lasting::Gone, at);
-        } else if trouble.settled.is_some_and(|settled| settled < call.submitted) {
-            trouble.end_those(at, |lasting| lasting == Lasting::Disturbed);
+        let succeeded = call.reply().is_some_and(|reply| reply.is_ok());
+        let struck = !call.firings.is_empty();
+        let trouble = &mut self.troubles[call.call.child as usize];
+        let disturbed = trouble.lasting(call).any(|lasting| lasting == Lasting::Disturbed);
+        match call.call.kind {
+            kind if writes(kind) => {
+                if struck || disturbed && !succeeded {
+                    trouble.doubtful.push(call.range());
+                }
+                if succeeded {
+                    trouble.unflushed.push(place);
+                }
+            }
+            // What a rule makes of a flush is not the brick's word.
+            OpKind::Flush if struck => {}
+            OpKind::Flush if succeeded => self.flushed(at, place),
+            OpKind::Flush if disturbed => trouble.begin(Lasting::Ejected, at),
+            _ => {}
+        }
+    }
+
+    /// A flush of a child on gluster has succeeded.
+    fn flushed(&mut self, at: usize, place: usize) {
+        let case = self.case;
+        let flush = &case.calls.all[place];
+        let child = flush.call.child as usize;
+        let before = |&place: &usize| {
+            let write = &case.calls.all[place];
+            write.answered.is_some_and(|(answered, _)| answered < flush.submitted)
+        };
+        let trouble = &mut self.troubles[child];
+        let (durable, rest) = mem::take(&mut trouble.unflushed).into_iter().partition(before);
+        trouble.unflushed = rest;
+        if !trouble.lasting(flush).any(|lasting| lasting == Lasting::Disturbed) {
+            return;
+        }
+        let doubtful = trouble.doubtful.clone();
+        if trouble.open.is_empty() && trouble.settled < flush.submitted {
+            trouble.end(at, |lasting| lasting == Lasting::Disturbed);
+            trouble.doubtful.clear();
+        }
+        let durable: Vec<usize> = durable;
+        for place in durable {
+            self.arrived(place, &doubtful);
         }
     }
 
