@@ -20,12 +20,23 @@ pub enum Likeness {
     /// Requests came out the same, with the same events, and disks hold the same; what disks were asked came
     /// in another order or at another time.
     Alike,
-    /// It has the same verdict and came out otherwise.
-    Other(String),
+    /// It has the same verdict, and this came out otherwise.
+    Other(Difference, String),
     /// It has another verdict.
     Contrary(String),
     /// It cannot be run there.
     Unsuited(String),
+}
+
+/// What can differ between two runs of one verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// An answer to a request.
+    Answer,
+    /// The events.
+    Events,
+    /// What disks hold at the end.
+    Media,
 }
 
 /// Runs a concrete scenario in simulation and in another environment, and compares.
@@ -61,21 +72,21 @@ fn likeness(simulated: &Run, run: &Run) -> Likeness {
     if let Some(((id, one), (_, other))) =
         simulated_requests.zip(requests).find(|(one, other)| one != other)
     {
-        return Likeness::Other(format!(
-            "{id} is {}, and {} in simulation",
-            word(other),
-            word(one)
-        ));
+        let why = format!("{id} is {}, and {} in simulation", word(other), word(one));
+        return Likeness::Other(Difference::Answer, why);
     }
     if one.requests.len() != other.requests.len() {
-        return Likeness::Other("other requests were answered".into());
+        return Likeness::Other(Difference::Answer, "other requests were answered".into());
     }
     if one.events != other.events {
         let (here, there) = (other.events.len(), one.events.len());
-        return Likeness::Other(format!("other events: {here}, and {there} in simulation"));
+        let events = Difference::Events;
+        return Likeness::Other(events, format!("other events: {here}, and {there} in simulation"));
     }
     match (0..).zip(&simulated.media).zip(&run.media).find(|((_, one), other)| one != other) {
-        Some(((disk, _), _)) => Likeness::Other(format!("c{disk} holds other bytes")),
+        Some(((disk, _), _)) => {
+            Likeness::Other(Difference::Media, format!("c{disk} holds other bytes"))
+        }
         None => Likeness::Alike,
     }
 }

@@ -27,6 +27,11 @@ pub use memory::Simulated;
 
 /// A kind of place where disks can be.
 pub trait Environment: Send + Sync {
+    /// Whether disks are simulated: a run comes back in no time, or not at all.
+    fn is_simulated(&self) -> bool {
+        false
+    }
+
     /// Whether a run of this scenario wants a thread in which nothing ran before, as what it is made of
     /// keeps something by thread.
     fn wants_fresh_thread(&self, scenario: &Scenario) -> bool {
@@ -85,9 +90,19 @@ pub enum EnvironmentError {
         /// In which words.
         source: std::io::Error,
     },
-    /// A step could not be done.
+    /// Real gluster does not do its part.
     #[error("{0}")]
-    Failed(String),
+    #[diagnostic(help("{}", .0.remedy()))]
+    Glusterd(#[from] quorate_glusterd::Error),
+    /// A disk does not do what it is asked, or a step cannot be done.
+    #[error("{why}")]
+    #[diagnostic(help("{remedy}"))]
+    Failed {
+        /// What.
+        why: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
     /// They are of no use for the scenario.
     #[error("{why}")]
     #[diagnostic(help("{remedy}"))]

@@ -171,7 +171,7 @@ pub enum RunError {
 /// Runs a concrete scenario in simulation, on our own engine or on another one.
 ///
 /// # Errors
-/// A rule of the scenario can never fire, or names what is not there.
+/// A rule of the scenario can never fire, or names what is not there; or its disks do not do their part.
 pub fn run(
     scenario: &Scenario,
     engine: Option<&dyn Engine>,
@@ -180,7 +180,8 @@ pub fn run(
     run_on(&Simulated::default(), scenario, engine, scratch)
 }
 
-/// Runs a concrete scenario on the disks of an environment.
+/// Runs a concrete scenario on the disks of an environment, in a thread such as that
+/// [wants](Environment::wants_fresh_thread), which [`attempt`](crate::fuzz::attempt) sees to.
 ///
 /// # Errors
 /// As [`run`], and those of the environment.
@@ -199,7 +200,7 @@ pub fn run_on(
 /// panics is recorded up to there.
 ///
 /// # Errors
-/// A rule of the scenario can never fire, or names what is not there.
+/// As [`run`].
 pub fn record(scenario: &Scenario, engine: Option<&dyn Engine>) -> Result<Recording, RunError> {
     let bed = Bed::new(&Simulated::default(), scenario, &mut Scratch::default())?;
     bed.stage.queue.keep_log();
@@ -281,7 +282,9 @@ impl Bed {
         let held = (0..).zip(children).filter(|(_, child)| Arc::strong_count(child) > 1);
         let leaked = held.map(|(number, _)| number).collect();
         if let Some(why) = stage.take_broken() {
-            return Err(EnvironmentError::Failed(why).into());
+            let remedy =
+                "see to it that the steps before it leave the brick such as this one wants it";
+            return Err(EnvironmentError::Failed { why, remedy }.into());
         }
         let media = site.media()?;
         Ok(Finished {

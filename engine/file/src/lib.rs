@@ -11,7 +11,10 @@ use quorate_engine::{
     BlockDevice, Errno, Extent, ExtentKind, Flags, IoFuture, Limits, Prealloc, Result, ZeroFlags,
 };
 use quorate_pool as pool;
-use rustix::fs::{FallocateFlags, SeekFrom as SeekTo, fallocate, seek};
+use rustix::{
+    fs::{FallocateFlags, SeekFrom as SeekTo, fallocate, seek},
+    io::retry_on_intr,
+};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Seek, SeekFrom},
@@ -282,7 +285,8 @@ fn zero(file: &File, offset: u64, bytes: u64, unmap: bool) -> Result<()> {
         return Ok(());
     }
     let how = if unmap { FallocateFlags::PUNCH_HOLE } else { FallocateFlags::ZERO_RANGE };
-    fallocate(file, how | FallocateFlags::KEEP_SIZE, offset, bytes).map_err(|error| match error {
+    let done = retry_on_intr(|| fallocate(file, how | FallocateFlags::KEEP_SIZE, offset, bytes));
+    done.map_err(|error| match error {
         rustix::io::Errno::NOSYS | rustix::io::Errno::NODEV => Errno::ENOTSUP,
         error => io::Error::from(error).into(),
     })

@@ -123,7 +123,7 @@ pub(super) enum Command {
     /// same order. It is alike if requests were answered the same, with the same events, and disks hold the
     /// same, though disks were asked at other times. Scenarios that make no sense somewhere are left out
     /// there, and it is said why. Of a profile it is the run of its own seed.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = CONFORM_EXIT_CODES)]
     Conform(ConformArgs),
     /// Add up what the shards of a fuzz have saved.
     Merge(MergeArgs),
@@ -414,10 +414,17 @@ Exit codes:
     2  the run does not fail, or the command line, a file or an output is of no use
   130  interrupted: what was found by then is saved";
 
+const CONFORM_EXIT_CODES: &str = "\
+Exit codes:
+    0  everything that can be compared is the same, alike, or differs as known
+    1  the program itself is broken
+    2  the command line is of no use, or there are no such disks
+  100  a run differs";
+
 const EXIT_CODES: &str = "\
 Exit codes:
     0  everything held
     1  the program itself is broken
-    2  the command line, a file or an output is of no use
+    2  the command line, a file or an output is of no use, or there are no such disks
   100  a run did not hold
   130  interrupted, and everything held so far";

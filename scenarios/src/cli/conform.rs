@@ -5,7 +5,7 @@ use super::{
     error::CliError,
     exit,
     place::{self, Place},
-    target,
+    target::{self, Target},
 };
 use crate::{
     catalog,
@@ -15,7 +15,10 @@ use crate::{
     runner::Scratch,
 };
 use serde::Serialize;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// How one scenario compares.
 #[derive(Serialize)]
@@ -36,21 +39,22 @@ struct Compared {
 
 pub(super) fn conform(args: &ConformArgs, host: &mut Host<'_>) -> Result<u8, CliError> {
     place::check(&args.env, &args.place)?;
+    let names = match args.scenario.is_empty() {
+        false => args.scenario.clone(),
+        true => catalog::names().into_iter().map(String::from).collect(),
+    };
+    let targets = names.iter().map(|name| target::resolve(name, None));
+    let targets = targets.collect::<Result<Vec<_>, _>>()?;
     let mut environments = Vec::new();
-    for env in &args.env {
-        match place::of(*env, &args.place, host)? {
+    for env in &BTreeSet::from_iter(&args.env) {
+        match place::of(**env, &args.place, host)? {
             Place::Here(environment) => environments.push((env.word(), environment)),
             Place::Elsewhere(code) => return Ok(code),
         }
     }
-    let named = !args.scenario.is_empty();
-    let names = match named {
-        true => args.scenario.clone(),
-        false => catalog::names().into_iter().map(String::from).collect(),
-    };
     let mut rows = Vec::new();
-    for name in names {
-        let row = row(&name, &environments)?;
+    for target in &targets {
+        let row = row(target, &environments)?;
         if args.format == Format::Text {
             let text = line(&row);
             host.out.write_all(text.as_bytes()).map_err(CliError::Output)?;
@@ -67,15 +71,18 @@ pub(super) fn conform(args: &ConformArgs, host: &mut Host<'_>) -> Result<u8, Cli
     Ok(if rows.iter().any(differs) { exit::VIOLATED } else { exit::HELD })
 }
 
-fn row(name: &str, environments: &[(&'static str, Arc<dyn Environment>)]) -> Result<Row, CliError> {
-    let target::Target { scenario, token } = target::resolve(name, None)?;
-    let simulated = attempt::run(&scenario, &token, None, &mut Scratch::default(), None);
+fn row(
+    target: &Target,
+    environments: &[(&'static str, Arc<dyn Environment>)],
+) -> Result<Row, CliError> {
+    let Target { scenario, token } = target;
+    let simulated = attempt::run(scenario, token, None, &mut Scratch::default(), None);
     let mut compared = BTreeMap::new();
     for (word, environment) in environments {
-        let (likeness, note) = match compare(&scenario, &simulated, &**environment)? {
+        let (likeness, note) = match compare(scenario, &simulated, &**environment)? {
             Likeness::Same => (SAME, String::new()),
             Likeness::Alike => (ALIKE, String::new()),
-            Likeness::Other(why) => match known::reason(word, &scenario.name) {
+            Likeness::Other(what, why) => match known::reason(word, &scenario.name, what) {
                 Some(reason) => (KNOWN, reason.into()),
                 None => (OTHER, why),
             },
@@ -85,7 +92,7 @@ fn row(name: &str, environments: &[(&'static str, Arc<dyn Environment>)]) -> Res
         compared.insert(*word, Compared { likeness, note });
     }
     let (verdict, digest) = (simulated.verdict.word(), simulated.trace.digest.to_string());
-    Ok(Row { name: token, verdict, digest, compared })
+    Ok(Row { name: token.clone(), verdict, digest, compared })
 }
 
 fn line(row: &Row) -> String {

@@ -1,7 +1,7 @@
 //! Scenarios and runs in words.
 
 use super::exit;
-use crate::model::{Children, Scenario, Schedule};
+use crate::model::{Children, Gluster, Scenario, Schedule};
 use anstyle::{AnsiColor, Style};
 use quorate_engine::{
     QuorumOptions,
@@ -111,6 +111,21 @@ fn array(scenario: &Scenario) -> String {
 }
 
 fn disks(scenario: &Scenario) -> String {
+    let gluster = match &scenario.gluster {
+        None => String::new(),
+        Some(Gluster { write_behind: true, one_name: false }) => "; on gluster".into(),
+        Some(Gluster { write_behind: false, .. }) => "; on gluster, without write-behind".into(),
+        Some(Gluster { one_name: true, .. }) => "; on gluster volumes of one name".into(),
+    };
+    let drawn = scenario.random.as_ref().map_or(0, |random| random.bricks);
+    let bricks = match drawn {
+        0 => String::new(),
+        count => format!("; on gluster, {count} disturbances of bricks"),
+    };
+    plain_disks(scenario) + &gluster + &bricks
+}
+
+fn plain_disks(scenario: &Scenario) -> String {
     let one = |number: u32| {
         let disk = scenario.disk(number);
         let mut text = Size(disk.bytes).to_string();

@@ -19,6 +19,19 @@ pub(super) fn card(
     card_with(Excerpt::Shown, Size::Full, run, scenario, (program, replay), colour)
 }
 
+/// The failure card of a run on other disks than simulated ones, which only the same command may show
+/// `again`.
+pub(super) fn card_elsewhere(
+    run: &Run,
+    scenario: &Scenario,
+    again: &str,
+    colour: Colour,
+) -> String {
+    let (options, commit) = (describe::options(scenario), COMMIT);
+    let (shrink, excerpt) = (None, Excerpt::Shown);
+    card::render(&Card { run, commit, options: &options, replay: again, shrink, excerpt }, colour)
+}
+
 /// The failure card below the whole timeline.
 pub(super) fn card_below_timeline(
     size: Size,

@@ -1,7 +1,9 @@
 //! `quorate run`.
 
 use super::{
-    COMMIT, Format, Host, RunArgs, describe,
+    COMMIT, Format, Host, RunArgs,
+    args::Env,
+    describe,
     error::CliError,
     failure,
     place::{self, Place},
@@ -35,11 +37,11 @@ struct Violated<'a> {
 
 pub(super) fn run(args: &RunArgs, host: &mut Host<'_>) -> Result<u8, CliError> {
     let target::Target { scenario, token } = target::resolve(&args.scenario, args.seed)?;
-    let warnings = warn(&scenario, host)?;
     let environment = match place::only(args.env, &args.place, host)? {
         Place::Here(environment) => environment,
         Place::Elsewhere(code) => return Ok(code),
     };
+    let warnings = warn(&scenario, host)?;
     let run = attempt::run_on_within(environment, &scenario, &token, None, args.watchdog)?;
     let text = match args.format {
         Format::Json => describe::json(&report(&run, &scenario, &warnings)),
@@ -48,7 +50,13 @@ pub(super) fn run(args: &RunArgs, host: &mut Host<'_>) -> Result<u8, CliError> {
             if run.verdict == Verdict::Held {
                 text += &describe::drawn(&scenario);
             } else {
-                text += &failure::card(&run, &scenario, &host.program, &token, host.colour);
+                text += &match args.env {
+                    Env::Sim => failure::card(&run, &scenario, &host.program, &token, host.colour),
+                    env => {
+                        let again = format!("{} run {token} --env {}", host.program, env.word());
+                        failure::card_elsewhere(&run, &scenario, &again, host.colour)
+                    }
+                };
                 text.push('\n');
             }
             text + &describe::verdict_line(&run, host.colour)

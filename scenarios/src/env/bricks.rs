@@ -27,25 +27,24 @@ impl OnBricks {
         let simulation = Simulation::new(scenario.seed);
         let outside = simulation.outside(PATIENCE);
         let gluster = scenario.gluster.clone().unwrap_or_default();
-        let ready = simulation.block_on(async {
+        let (world, bricks) = simulation.block_on(async {
             let world = World::new();
             let bricks = bricks(&world, scenario, &gluster).await;
-            let client = Client::new(world.gfapi(), Arc::new(cluster::unheard));
-            let (mut disks, mut probes) = (Vec::new(), Vec::new());
-            for (number, brick) in (0..).zip(&bricks) {
-                let spec = scenario.disk(number);
-                put(brick, spec);
-                let (host, volume) = names(number, &gluster);
-                let server = (&*host, cluster::PORT);
-                let options = |file| cluster::options(server, &volume, file);
-                probes.push(cluster::open(&client, options(cluster::PROBE)?).await?);
-                let image = cluster::open(&client, options(FILE)?).await?;
-                disks.push(suited(image, spec.limits, &outside));
-            }
-            Ok::<_, EnvironmentError>((world, bricks, disks, probes))
+            (world, bricks)
         });
-        let (world, bricks, disks, probes) = ready?;
-        Ok(Self { simulation, world: Some(world), bricks, disks, probes, outside })
+        let client = Client::new(world.gfapi(), Arc::new(cluster::unheard));
+        let (disks, probes) = (Vec::new(), Vec::new());
+        let mut site = Self { simulation, world: Some(world), bricks, disks, probes, outside };
+        for number in 0..scenario.disks() {
+            put(&site.bricks[number as usize], scenario.disk(number));
+            let (host, volume) = names(number, &gluster);
+            let options = |file| cluster::options((&host, cluster::PORT), &volume, file);
+            let open = |options| site.simulation.block_on(cluster::open(&client, options));
+            let (probe, image) = (open(options(cluster::PROBE)?)?, open(options(FILE)?)?);
+            site.probes.push(probe);
+            site.disks.push(suited(image, scenario.disk(number).limits, &site.outside));
+        }
+        Ok(site)
     }
 }
 

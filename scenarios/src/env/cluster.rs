@@ -2,12 +2,13 @@
 
 use super::EnvironmentError;
 use crate::model::Disturbance;
+use futures_lite::future::or;
 use quorate_engine::{
     BlockDevice,
     gluster::{Client, Gluster, GlusterOptions, Notice, options::Server},
 };
 use quorate_sim::Outside;
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 pub(super) use quorate_engine::gluster::options::PORT;
 
@@ -19,7 +20,7 @@ pub(super) fn options(
 ) -> Result<GlusterOptions, EnvironmentError> {
     let server = Server::Inet { host: host.into(), port };
     let options = GlusterOptions::builder(volume, file).server(server).logfile("/dev/null").build();
-    options.map_err(|error| EnvironmentError::Failed(error.to_string()))
+    options.map_err(|error| failed(&error))
 }
 
 /// Opens an image.
@@ -28,7 +29,13 @@ pub(super) async fn open(
     options: GlusterOptions,
 ) -> Result<Arc<dyn BlockDevice>, EnvironmentError> {
     let image = Gluster::open(options, client).await;
-    Ok(image.map_err(|error| EnvironmentError::Failed(error.to_string()))?)
+    Ok(image.map_err(|error| failed(&error))?)
+}
+
+/// A disk on gluster that is none.
+pub(super) fn failed(why: &dyn fmt::Display) -> EnvironmentError {
+    let remedy = "look whether its volume is started and its brick runs; `quorate doctor` says what is there";
+    EnvironmentError::Failed { why: why.to_string(), remedy }
 }
 
 /// What an image has to say beside its answers shows in these.
@@ -44,9 +51,8 @@ pub(super) async fn told(
         Disturbance::Kill | Disturbance::Cut | Disturbance::Fail => false,
         Disturbance::Start | Disturbance::Resume | Disturbance::Await | Disturbance::Mend => true,
         // One that stands still is known by its silence, a full one by an error.
-        Disturbance::Pause | Disturbance::Fill | Disturbance::Free | Disturbance::Slow => {
-            return Ok(());
-        }
+        Disturbance::Pause | Disturbance::Fill | Disturbance::Free => return Ok(()),
+        Disturbance::Slow => return slowed(probe, outside).await,
     };
     for _ in 0..TRIES {
         if probe.pread(0, 512).await.is_ok() == reached {
@@ -59,6 +65,27 @@ pub(super) async fn told(
     Err(format!("{time:?} after the step \"{}-brick\" the brick {state}", what.word()))
 }
 
+/// Waits until an answer takes as long as it is to take.
+async fn slowed(probe: &dyn BlockDevice, outside: &Outside) -> Result<(), String> {
+    for _ in 0..TRIES {
+        let early = async {
+            let _ = probe.pread(0, 512).await;
+            true
+        };
+        let late = async {
+            outside.sleep(SLOW).await;
+            false
+        };
+        if !or(early, late).await {
+            return Ok(());
+        }
+        outside.sleep(MOMENT).await;
+    }
+    Err(format!("the brick still answers within {SLOW:?}"))
+}
+
+/// A brick that is slow takes longer than this.
+const SLOW: Duration = Duration::from_millis(8);
 /// A file beside the image, of 512 bytes. It keeps the connection, too, where the image is ejected.
 pub(super) const PROBE: &str = "probe";
 const MOMENT: Duration = Duration::from_millis(10);

@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-/// Real files. They have no names while they are used, so that nothing is left however that ends.
+/// Real files. They have no names once they are made, so that nothing is left however a run ends.
 #[derive(Clone, Debug)]
 pub struct Files {
     directory: PathBuf,

@@ -43,6 +43,8 @@ struct Pool {
     client: Client,
     /// What the volumes are like, more of them than a run needs if another one needed more.
     wanted: Vec<Wanted>,
+    /// What is ours: names that nobody else gives to files.
+    name: String,
     /// How many runs there were: their images have names of their own.
     runs: u64,
     /// By volume: what keeps its connection, and its name.
@@ -60,18 +62,13 @@ impl RealGluster {
             return Err(glusterd::Error::Missing(missing).into());
         }
         let library = Libgfapi::load(PATIENCE);
-        let library = library.map_err(|error| EnvironmentError::Failed(error.to_string()))?;
+        let library = library.map_err(|error| cluster::failed(&error))?;
         let glusterd = Glusterd::start(&place, &[], STEP)?;
         let client = Client::new(Arc::new(library), Arc::new(cluster::unheard));
-        let pool = Pool { glusterd, client, wanted: Vec::new(), runs: 0, probes: Vec::new() };
+        let name = unused_name()?;
+        let pool = Pool { glusterd, client, wanted: Vec::new(), name, runs: 0, probes: Vec::new() };
         let shared = Shared { free: Mutex::new(Some(pool)), freed: Condvar::new() };
         Ok(Self { shared: Arc::new(shared), place })
-    }
-}
-
-impl From<glusterd::Error> for EnvironmentError {
-    fn from(error: glusterd::Error) -> Self {
-        Self::Unsuited { why: error.to_string(), remedy: error.remedy() }
     }
 }
 
@@ -86,11 +83,11 @@ impl Environment for RealGluster {
         }
         let touches = |step: &Action| matches!(step, Action::Brick { .. } | Action::Corrupt { .. });
         if let Place::Host(host) = &self.place
-            && scenario.scripts().flatten().any(touches)
+            && (!own.write_behind || scenario.scripts().flatten().any(touches))
         {
             return Err(EnvironmentError::Unsuited {
                 why: format!(
-                    "'{}' changes or disturbs bricks, and those of {host} are not ours",
+                    "'{}' changes or disturbs volumes, and those of {host} are not ours",
                     scenario.name
                 ),
                 remedy: "use a glusterd of your own: --gluster namespace or --gluster container"
@@ -101,62 +98,62 @@ impl Environment for RealGluster {
         if disks > VOLUMES_MAX {
             return Err(EnvironmentError::Unsuited {
                 why: format!("{disks} disks want as many volumes: more than {VOLUMES_MAX}"),
-                remedy: "run it with --env files".into(),
+                remedy: "run it with --env bricks".into(),
             });
         }
-        let mut pool = self.shared.take();
-        let mut ready = || -> Result<_, EnvironmentError> {
-            let count = scenario.disks() as usize;
-            for (number, wanted) in (0..).zip(wanted(scenario, &own)) {
-                match pool.wanted.get_mut(number) {
-                    Some(old) => *old = wanted,
-                    None => pool.wanted.push(wanted),
-                }
-            }
-            if matches!(self.place, Place::Host(_)) {
-                pool.wanted.truncate(count);
-                pool.wanted.iter_mut().for_each(|wanted| wanted.options.clear());
-            }
-            let Pool { glusterd, wanted, .. } = &mut pool;
-            glusterd.renew(wanted)?;
-            pool.runs += u64::from(!matches!(self.place, Place::Host(_)));
-            block_on(pool.open(scenario))
-        };
-        match ready() {
-            Ok(disks) => {
-                let shared = self.shared.clone();
-                let outside = files::real_outside();
-                let limits = (0..).map(|number| scenario.disk(number).limits);
-                let disks = disks.into_iter().zip(limits);
-                let disks = disks.map(|(disk, limits)| suited(disk, limits, &outside));
-                Ok(Box::new(OnGluster {
-                    disks: disks.collect(),
-                    pool: Some(pool),
-                    shared,
-                    outside,
-                }))
-            }
-            Err(error) => {
-                self.shared.put(pool);
-                Err(error)
+        let mut lease = Shared::take(&self.shared);
+        let pool = lease.pool_mut();
+        for (number, wanted) in (0..).zip(wanted(scenario, &own)) {
+            match pool.wanted.get_mut(number) {
+                Some(old) => *old = wanted,
+                None => pool.wanted.push(wanted),
             }
         }
+        if matches!(self.place, Place::Host(_)) {
+            // Its volumes are not ours to keep, nor its files to be many.
+            pool.wanted.truncate(disks as usize);
+        } else {
+            pool.runs += 1;
+        }
+        pool.glusterd.renew(&pool.wanted)?;
+        let outside = files::real_outside();
+        let images = block_on(pool.open(scenario))?.into_iter().zip(0..);
+        let disks =
+            images.map(|(image, number)| suited(image, scenario.disk(number).limits, &outside));
+        Ok(Box::new(OnGluster { disks: disks.collect(), lease, outside }))
     }
 }
 
 impl Shared {
-    fn take(&self) -> Pool {
-        let free = self.free.lock().expect("nothing panics under this lock");
-        let mut free = self
-            .freed
-            .wait_while(free, |free| free.is_none())
-            .expect("nothing panics under this lock");
-        free.take().expect("it was waited for")
+    fn take(shared: &Arc<Self>) -> Lease {
+        let free = shared.free.lock().expect("nothing panics under this lock");
+        let free = shared.freed.wait_while(free, |free| free.is_none());
+        let pool = free.expect("nothing panics under this lock").take();
+        Lease { pool, shared: shared.clone() }
+    }
+}
+
+/// The pool, for as long as one run has it.
+struct Lease {
+    /// Gone once it is given back.
+    pool: Option<Pool>,
+    shared: Arc<Shared>,
+}
+
+impl Lease {
+    fn pool(&self) -> &Pool {
+        self.pool.as_ref().expect("it is given back at the end")
     }
 
-    fn put(&self, pool: Pool) {
-        *self.free.lock().expect("nothing panics under this lock") = Some(pool);
-        self.freed.notify_one();
+    fn pool_mut(&mut self) -> &mut Pool {
+        self.pool.as_mut().expect("it is given back at the end")
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        *self.shared.free.lock().expect("nothing panics under this lock") = self.pool.take();
+        self.shared.freed.notify_one();
     }
 }
 
@@ -164,7 +161,8 @@ impl Shared {
 fn wanted(scenario: &Scenario, own: &Gluster) -> impl Iterator<Item = Wanted> {
     (0..scenario.disks()).map(|number| {
         let fills = |step: &Action| {
-            matches!(step, Action::Brick { child, what: Disturbance::Fill } if *child == number)
+            let Action::Brick { child, what } = step else { return false };
+            *child == number && matches!(what, Disturbance::Fill | Disturbance::Free)
         };
         let mut wanted = Wanted::default();
         if scenario.scripts().flatten().any(fills) {
@@ -194,7 +192,7 @@ impl Pool {
 
     /// The name of the image of a disk.
     fn file(&self, number: u32) -> String {
-        format!("quorate-{}-c{number}.img", self.runs)
+        format!("{}-{}-c{number}", self.name, self.runs)
     }
 
     fn options(&self, number: u32, file: &str) -> Result<GlusterOptions, EnvironmentError> {
@@ -206,7 +204,8 @@ impl Pool {
         let volume = self.glusterd.volume(number);
         if self.probes.get(number).is_none_or(|(name, _)| name != volume) {
             let volume = volume.to_owned();
-            let options = cluster::options(self.glusterd.server(), &volume, PROBE)?;
+            let probe = format!("{}-{PROBE}", self.name);
+            let options = cluster::options(self.glusterd.server(), &volume, &probe)?;
             let spec = DiskSpec { bytes: 512, fill: 1, ..PLAIN };
             let probe = self.create(&options, spec).await?;
             self.probes.truncate(number);
@@ -215,7 +214,7 @@ impl Pool {
         let (_, probe) = &self.probes[number];
         let outside = files::real_outside();
         let reached = cluster::told(&**probe, &outside, Disturbance::Await).await;
-        reached.map_err(EnvironmentError::Failed)
+        reached.map_err(|why| cluster::failed(&why))
     }
 
     async fn create(
@@ -224,7 +223,7 @@ impl Pool {
         spec: DiskSpec,
     ) -> Result<Arc<dyn BlockDevice>, EnvironmentError> {
         let created = gluster::create(options, spec.bytes, Prealloc::Off, &self.client).await;
-        created.map_err(|error| EnvironmentError::Failed(error.to_string()))?;
+        created.map_err(|error| cluster::failed(&error))?;
         let image = cluster::open(&self.client, options.clone()).await?;
         let filled = async {
             // Images are made of whole sectors, disks need not be.
@@ -238,7 +237,7 @@ impl Pool {
             image.flush().await
         };
         let filled = filled.await;
-        filled.map_err(|errno| EnvironmentError::Failed(format!("{options}: {errno}")))?;
+        filled.map_err(|errno| cluster::failed(&format_args!("{options}: {errno}")))?;
         Ok(image)
     }
 
@@ -250,16 +249,8 @@ impl Pool {
 
 struct OnGluster {
     disks: Vec<Arc<dyn BlockDevice>>,
-    /// Gone once it is given back.
-    pool: Option<Pool>,
-    shared: Arc<Shared>,
+    lease: Lease,
     outside: Outside,
-}
-
-impl OnGluster {
-    fn pool(&self) -> &Pool {
-        self.pool.as_ref().expect("it is given back at the end")
-    }
 }
 
 impl Site for OnGluster {
@@ -280,10 +271,10 @@ impl Site for OnGluster {
     fn disturb(&self, disk: u32, what: Disturbance) -> BoxFuture<'_, Result<(), String>> {
         let number = disk as usize;
         let disturbing = async move {
-            let pool = self.pool();
+            let pool = self.lease.pool();
             for what in real(what) {
                 let done = pool.glusterd.disturb(number, &what);
-                done.map_err(|error| format!("{error}; {}", error.remedy()))?;
+                done.map_err(|error| format!("{error} ({})", error.remedy()))?;
             }
             cluster::told(&*pool.probes[number].1, &self.outside, what).await
         };
@@ -294,7 +285,7 @@ impl Site for OnGluster {
         Box::pin(async move {
             // What the client keeps would be written over it.
             let _ = self.disks[disk as usize].length().await;
-            let path = self.pool().bytes(disk).ok_or(Errno::ENOTSUP)?;
+            let path = self.lease.pool().bytes(disk).ok_or(Errno::ENOTSUP)?;
             let file = OpenOptions::new().write(true).open(path)?;
             Ok(file.write_all_at(&data, offset)?)
         })
@@ -306,7 +297,7 @@ impl Site for OnGluster {
         for (number, disk) in (0..).zip(&self.disks) {
             // One whose brick is in trouble keeps it for ever.
             let _ = block_on(disk.flush());
-            images.push(match self.pool().bytes(number) {
+            images.push(match self.lease.pool().bytes(number) {
                 Some(path) => {
                     let image = File::open(&path).and_then(|file| image(&file));
                     image.map_err(|source| EnvironmentError::System {
@@ -321,12 +312,14 @@ impl Site for OnGluster {
     }
 }
 
-impl Drop for OnGluster {
-    fn drop(&mut self) {
-        if let Some(pool) = self.pool.take() {
-            self.shared.put(pool);
-        }
-    }
+/// A name that nobody else gives to anything.
+fn unused_name() -> Result<String, EnvironmentError> {
+    let directory = tempfile::Builder::new().prefix("quorate-").tempdir();
+    let directory = directory.map_err(|source| EnvironmentError::System {
+        place: "a directory for temporary files".into(),
+        source,
+    })?;
+    Ok(directory.path().file_name().unwrap_or_default().to_string_lossy().into_owned())
 }
 
 /// What glusterd does; nothing where the client is waited for.
@@ -381,7 +374,7 @@ fn seen(disk: &dyn BlockDevice) -> Result<Image, EnvironmentError> {
         }
         Ok::<_, Errno>(image)
     };
-    block_on(reading).map_err(|errno| EnvironmentError::Failed(format!("a disk is gone: {errno}")))
+    block_on(reading).map_err(|errno| cluster::failed(&format_args!("a disk is gone: {errno}")))
 }
 
 /// A disk that nothing is said of.

@@ -16,6 +16,10 @@ pub struct Simulated {
 }
 
 impl Environment for Simulated {
+    fn is_simulated(&self) -> bool {
+        true
+    }
+
     /// madsim's network has maps whose order is the thread's.
     fn wants_fresh_thread(&self, scenario: &Scenario) -> bool {
         self.on_bricks || scenario.gluster.is_some()

@@ -104,6 +104,7 @@ pub fn run_on_within(
 ) -> Result<Run, EnvironmentError> {
     let (to, from) = mpsc::channel();
     let (own, own_token) = (scenario.clone(), token.to_owned());
+    let is_simulated = environment.is_simulated();
     spawn("quorate-run".into(), move || {
         let (engine, scratch) = (engine.as_deref(), &mut Scratch::default());
         let run = run_on(&*environment, &own, &own_token, engine, scratch, None);
@@ -111,7 +112,13 @@ pub fn run_on_within(
         let _ = to.send(run);
     })
     .expect("a process has a second thread to spare");
-    from.recv_timeout(watchdog).unwrap_or_else(|_| Ok(stuck(scenario, token, watchdog)))
+    from.recv_timeout(watchdog).unwrap_or_else(|_| match is_simulated {
+        true => Ok(stuck(scenario, token, watchdog)),
+        false => Err(EnvironmentError::Failed {
+            why: format!("the run on real disks did not come back within {watchdog:?}"),
+            remedy: "look whether they answer, or give them more time, to `run` with --watchdog",
+        }),
+    })
 }
 
 /// The run as a nondeterministic one, if it does not come out the same in another thread.
