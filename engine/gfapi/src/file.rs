@@ -15,9 +15,11 @@ use quorate_engine::{
 use std::{
     ffi::CString,
     sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    thread,
+    time::Duration,
 };
 
 /// A volume that is connected.
@@ -52,7 +54,8 @@ pub(crate) fn c_text(text: &str) -> std::result::Result<CString, Refusal> {
 
 fn handle(io: Descriptor) -> Arc<dyn File> {
     let (seek, turns) = (Mutex::new(None), Mutex::new(Turns::new()));
-    Arc::new(Handle(Arc::new(Shared { io, seek, turns, begun: AtomicU64::new(0) })))
+    let (begun, watched) = (AtomicU64::new(0), AtomicBool::new(false));
+    Arc::new(Handle(Arc::new(Shared { io, seek, turns, begun, watched })))
 }
 
 /// What the user of a file has of it. Dropping the last one closes the file.
@@ -68,11 +71,25 @@ pub(crate) struct Shared {
     turns: Mutex<Turns<Arc<Call>>>,
     /// How many calls there were.
     begun: AtomicU64,
+    /// Whether somebody looks after calls that are not answered.
+    watched: AtomicBool,
 }
 
 impl Shared {
     pub(crate) fn turns(&self) -> MutexGuard<'_, Turns<Arc<Call>>> {
         self.turns.lock().expect("nothing panics under this lock")
+    }
+
+    /// Has somebody look after the calls until all are answered.
+    ///
+    /// When a brick dies write-behind may leave a call in its queue, behind a write that it has acknowledged
+    /// and could not send, and looks there again only when the next call of the file comes. If everybody waits
+    /// for that call, none comes.
+    fn watch(self: &Arc<Self>) {
+        if !self.watched.swap(true, Ordering::SeqCst) {
+            let file = Arc::downgrade(self);
+            quorate_pool::detach(move || nudge(&file));
+        }
     }
 
     pub(crate) fn seek(&self, offset: off_t, whence: i32) -> std::result::Result<i64, Done> {
@@ -101,6 +118,32 @@ impl Shared {
     }
 }
 
+/// Reads a byte now and then, as long as the same call waits for its answer.
+fn nudge(file: &Weak<Shared>) {
+    let mut waited = None;
+    loop {
+        thread::sleep(UNANSWERED);
+        let Some(file) = file.upgrade() else { return };
+        let oldest = file.turns().oldest();
+        if oldest.is_none() {
+            file.watched.store(false, Ordering::SeqCst);
+            // A call may have begun before that was said.
+            if file.turns().oldest().is_none() || file.watched.swap(true, Ordering::SeqCst) {
+                return;
+            }
+        } else if oldest == waited {
+            let number = file.begun.fetch_add(1, Ordering::Relaxed);
+            let ask = Ask::Read { offset: 0, bytes: 1 };
+            let read = Call::new(file.clone(), number, ask, Vec::with_capacity(1));
+            if file.turns().beside(number) {
+                // Whatever it says, the file's next flush says it, too.
+                read.go();
+            }
+        }
+        waited = oldest;
+    }
+}
+
 impl Handle {
     /// Begins a call and waits for it.
     async fn call(&self, reach: Reach, ask: Ask, buffer: Vec<u8>) -> (Answer, Vec<u8>) {
@@ -123,6 +166,7 @@ impl Handle {
         if goes {
             call.clone().go();
         }
+        self.0.watch();
         Ok(call)
     }
 
@@ -248,3 +292,6 @@ fn span(offset: u64, bytes: u64) -> Option<Span> {
         size: bytes.try_into().ok()?,
     })
 }
+
+/// How long a call may take before gluster is asked to look at its queue again.
+const UNANSWERED: Duration = Duration::from_secs(1);

@@ -53,6 +53,23 @@ impl<T: Clone> Turns<T> {
         Ok(goes)
     }
 
+    /// The first call that gluster has not answered.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        let mut gone = self.entries.iter().filter(|entry| entry.waits.is_none());
+        gone.next().map(|entry| entry.number)
+    }
+
+    /// Adds a call that waits for nobody, and for which a close waits that has begun already. Whether it may
+    /// go: if gluster has answered everything else, the file may be closed by now.
+    pub(crate) fn beside(&mut self, number: u64) -> bool {
+        let open = |entry: &Entry<T>| entry.waits.is_none() && !matches!(entry.reach, Reach::Close);
+        let goes = self.entries.iter().any(open);
+        if goes {
+            self.entries.insert(0, Entry { number, reach: Reach::File, waits: None });
+        }
+        goes
+    }
+
     /// Takes out a call that has answered. Those that may go now.
     pub(crate) fn end(&mut self, number: u64) -> Vec<T> {
         let at = self.entries.iter().position(|entry| entry.number == number);

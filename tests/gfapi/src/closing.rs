@@ -31,6 +31,27 @@ fn a_close_waits_for_every_call() {
     fake.how(How::Inside);
 }
 
+/// Where gluster looks at its queue only when the next call comes, and everybody waits for this one.
+#[test]
+fn a_call_without_an_answer_is_followed_by_a_read() {
+    let fake = Fake::new("forgotten", &[7; 64]);
+    let file = fake.file();
+    fake.how(How::Held);
+    let mut write = file.pwrite(0, vec![1; 8].into());
+    assert!(block_on(poll_once(&mut write)).is_none());
+    let mut close = file.close();
+    assert!(block_on(poll_once(&mut close)).is_none());
+    fake.wait_in_flight(2);
+    assert!(matches!(fake.in_flight()[1], What::Read { offset: 0, memory } if memory.bytes == 1));
+    fake.how(How::Inside);
+    fake.answer(0);
+    assert_eq!(block_on(write).ret, 8);
+    assert!(block_on(poll_once(&mut close)).is_none(), "it waits for that read, too");
+    fake.answer(0);
+    assert_eq!(block_on(close).ret, 0);
+    assert!(fake.journal().iter().any(|line| line == "close a, 0 callbacks lost"));
+}
+
 #[test]
 fn a_closed_file_takes_no_call() {
     let fake = Fake::new("closed", &[7; 64]);
