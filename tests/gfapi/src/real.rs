@@ -17,9 +17,15 @@ mod faults;
 mod lives;
 #[path = "real/promises.rs"]
 mod promises;
+#[path = "real/refused.rs"]
+mod refused;
+#[path = "real/register.rs"]
+mod register;
 mod require;
 #[path = "real/volume.rs"]
 mod volume;
+#[path = "real/workload.rs"]
+mod workload;
 
 use quorate_glusterd::{Glusterd, Place, namespace};
 use std::{env, process::ExitCode, time::Duration};
@@ -28,8 +34,10 @@ fn main() -> ExitCode {
     if let Some(place) = env::var_os(lives::HOLD) {
         return lives::hold(&place.into_string().expect("it is a place"));
     }
-    let outside = [lives::CASES, contained::CASES].concat();
-    let inside = [behaviour::CASES, promises::CASES, faults::CASES].concat();
+    let outside = [lives::CASES, contained::CASES, register::CASES].concat();
+    let inside =
+        [behaviour::CASES, refused::CASES, promises::CASES, faults::CASES, workload::CASES]
+            .concat();
     if cases::listed(&outside, &inside) {
         return ExitCode::SUCCESS;
     }
