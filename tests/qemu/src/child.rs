@@ -1,0 +1,61 @@
+//! What answers as a child of an array.
+
+use quorate_engine::Errno;
+
+/// What is asked of a child, or of an array.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// For bytes.
+    Read {
+        /// From where on.
+        offset: u64,
+        /// How many.
+        bytes: u32,
+    },
+    /// To keep bytes.
+    Write {
+        /// From where on.
+        offset: u64,
+        /// The bytes.
+        data: Vec<u8>,
+        /// Whether they are to be durable before the answer.
+        fua: bool,
+    },
+    /// To make bytes zeroes.
+    Zeroes {
+        /// From where on.
+        offset: u64,
+        /// How many.
+        bytes: u32,
+        /// Whether they are to be durable before the answer.
+        fua: bool,
+        /// Whether their space may be given back.
+        may_unmap: bool,
+    },
+    /// To make durable what was written before.
+    Flush,
+}
+
+/// The answer to a request: the bytes of a read, nothing otherwise, or an error.
+pub type Reply = Result<Vec<u8>, Errno>;
+
+/// What a child does with a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It answers at once.
+    ///
+    /// NBD knows `EPERM`, `EIO`, `ENOMEM`, `EINVAL`, `ENOSPC`, `EOVERFLOW`, `ENOTSUP` and `ESHUTDOWN`. The other
+    /// side takes every other error for `EINVAL`. Of a read, exactly the bytes that were asked for.
+    Now(Reply),
+    /// It waits for [`Daemon::release`](crate::Daemon::release).
+    Later,
+}
+
+/// A child that is served to QEMU.
+pub trait Child {
+    /// How long it is, a multiple of 512.
+    fn bytes(&self) -> u64;
+
+    /// What becomes of a request.
+    fn answer(&mut self, request: &Request) -> Answer;
+}

@@ -1,0 +1,287 @@
+//! The one loop: what is waited for, and what is done with what arrives.
+
+use super::{Client, Connection, Daemon, EXPORTS, Held, socket_path};
+use crate::{
+    child::{Answer, Child, Reply, Request},
+    client::{Conversation, Unusable},
+    error::Error,
+    qmp::{self, Line},
+    served::{Heard, Served},
+};
+use quorate_engine::Errno;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno as Unwaited,
+};
+use std::{
+    io::{self, Read, Write},
+    os::unix::{fs::FileExt, net::UnixStream},
+    time::Duration,
+};
+
+/// How long it is waited for anything at all to happen.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE_SECONDS: i64 = 10;
+
+/// Where something has arrived.
+struct Ready {
+    monitor: bool,
+    listener: bool,
+    served: Vec<u64>,
+    clients: Vec<u64>,
+}
+
+impl<C: Child> Daemon<C> {
+    /// Lets things happen until there is what is wanted.
+    pub(super) fn until<T>(
+        &mut self,
+        asked: &str,
+        mut wanted: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Result<T, Error> {
+        loop {
+            if let Some(found) = wanted(self) {
+                return Ok(found);
+            }
+            self.turn(asked)?;
+        }
+    }
+
+    /// Connects with an export.
+    pub(super) fn connect(&mut self, export: &str) -> Result<Client, Error> {
+        let during = "an export is connected with";
+        let path = socket_path(&self.directory, EXPORTS)?;
+        let stream = limited(UnixStream::connect(path), during)?;
+        let id = self.number();
+        let state = Conversation::of(export);
+        self.clients.insert(id, Connection { stream, state, ended: false });
+        let ready = self.until("a handshake", |daemon| {
+            let client = daemon.clients.get(&id)?;
+            if client.ended { Some(false) } else { client.state.bytes().map(|_| true) }
+        })?;
+        if ready { Ok(Client(id)) } else { Err(self.disconnected()) }
+    }
+
+    /// Waits for something and deals with it: with children first, then replies, then the monitor.
+    fn turn(&mut self, asked: &str) -> Result<(), Error> {
+        let Ready { monitor, listener, served, clients } = self.ready(asked)?;
+        for id in served {
+            self.serve_more(id)?;
+        }
+        for id in clients {
+            self.hear_more(id)?;
+        }
+        if listener {
+            let during = "a child is connected with";
+            let stream = limited(self.listener.accept().map(|(stream, _)| stream), during)?;
+            let id = self.number();
+            let state = Served::default();
+            self.served.insert(id, Connection { stream, state, ended: false });
+            self.send(id, &Served::greeting())?;
+        }
+        if monitor { self.listen() } else { Ok(()) }
+    }
+
+    /// Waits until something has arrived.
+    fn ready(&self, asked: &str) -> Result<Ready, Error> {
+        let served = self.served.iter();
+        let clients = self.clients.iter().filter(|(_, client)| !client.ended);
+        let clients: Vec<_> = clients.map(|(&id, client)| (id, &client.stream)).collect();
+        let served: Vec<_> = served.map(|(&id, served)| (id, &served.stream)).collect();
+        let mut waiting = vec![PollFd::new(&self.monitor.stream, PollFlags::IN)];
+        waiting.push(PollFd::new(&self.listener, PollFlags::IN));
+        let streams = served.iter().chain(&clients).map(|(_, stream)| *stream);
+        waiting.extend(streams.map(|stream| PollFd::new(stream, PollFlags::IN)));
+        let patience = Timespec { tv_sec: PATIENCE_SECONDS, tv_nsec: 0 };
+        let count = loop {
+            match poll(&mut waiting, Some(&patience)) {
+                Err(Unwaited::INTR) => {}
+                Err(error) => {
+                    return Err(Error::Socket { during: "waiting", source: error.into() });
+                }
+                Ok(count) => break count,
+            }
+        };
+        if count == 0 {
+            return Err(self.silent(asked));
+        }
+        let ready: Vec<bool> = waiting.iter().map(|fd| !fd.revents().is_empty()).collect();
+        let (served_ready, clients_ready) = ready[2..].split_at(served.len());
+        let those = |all: &[(u64, &UnixStream)], ready: &[bool]| {
+            all.iter().zip(ready).filter(|(_, ready)| **ready).map(|((id, _), _)| *id).collect()
+        };
+        Ok(Ready {
+            monitor: ready[0],
+            listener: ready[1],
+            served: those(&served, served_ready),
+            clients: those(&clients, clients_ready),
+        })
+    }
+
+    fn silent(&self, asked: &str) -> Error {
+        let held: Vec<_> = self.held.iter().map(|held| held.child.as_str()).collect();
+        let held = if held.is_empty() {
+            String::new()
+        } else {
+            format!("; requests of {} are held and may be what it waits for", held.join(", "))
+        };
+        Error::Silent { asked: asked.into(), seconds: PATIENCE.as_secs(), held }
+    }
+
+    /// The number of a new connection.
+    fn number(&mut self) -> u64 {
+        self.connections += 1;
+        self.connections
+    }
+
+    /// Takes in what QEMU has sent to a child, and answers.
+    fn serve_more(&mut self, id: u64) -> Result<(), Error> {
+        let Some(connection) = self.served.get_mut(&id) else { return Ok(()) };
+        let count = receive(&mut connection.stream, &mut self.buffer);
+        if count == 0 {
+            self.forget(id);
+            return Ok(());
+        }
+        connection.state.arrived(&self.buffer[..count]);
+        while let Some(connection) = self.served.get_mut(&id) {
+            let bytes = |name: &str| self.children.get(name).map(Child::bytes);
+            match connection.state.hear(bytes).map_err(Error::Protocol)? {
+                None => break,
+                Some(Heard::Bye) => self.forget(id),
+                Some(Heard::Send(wire)) => self.send(id, &wire)?,
+                Some(Heard::Asked { child, cookie, request }) => {
+                    let asked = self.children.get_mut(&child).map(|asked| asked.answer(&request));
+                    match asked {
+                        Some(Answer::Now(reply)) => self.answer(id, cookie, &request, &reply)?,
+                        Some(Answer::Later) => {
+                            self.held.push(Held { child, request, connection: id, cookie });
+                        }
+                        // Its node is being removed, and nobody looks at this.
+                        None => self.answer(id, cookie, &request, &Err(GONE))?,
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a child's reply.
+    pub(super) fn answer(
+        &mut self,
+        id: u64,
+        cookie: u64,
+        request: &Request,
+        reply: &Reply,
+    ) -> Result<(), Error> {
+        let expected = match request {
+            Request::Read { bytes, .. } => *bytes as usize,
+            Request::Write { .. } | Request::Zeroes { .. } | Request::Flush => 0,
+        };
+        assert!(
+            reply.as_ref().is_ok_and(|data| data.len() == expected) || reply.is_err(),
+            "a child answers {request:?} with the wrong number of bytes",
+        );
+        self.send(id, &crate::nbd::reply(cookie, reply))
+    }
+
+    fn send(&mut self, id: u64, wire: &[u8]) -> Result<(), Error> {
+        let Some(connection) = self.served.get_mut(&id) else { return Ok(()) };
+        match connection.stream.write_all(wire) {
+            Ok(()) => Ok(()),
+            // QEMU has gone from there, which is its right.
+            Err(error) if hung_up(&error) => {
+                self.forget(id);
+                Ok(())
+            }
+            Err(source) => Err(Error::Socket { during: "a child answers", source }),
+        }
+    }
+
+    fn forget(&mut self, id: u64) {
+        self.served.remove(&id);
+        self.held.retain(|held| held.connection != id);
+    }
+
+    /// Takes in what an export has sent.
+    fn hear_more(&mut self, id: u64) -> Result<(), Error> {
+        let Some(connection) = self.clients.get_mut(&id) else { return Ok(()) };
+        let count = receive(&mut connection.stream, &mut self.buffer);
+        if count == 0 {
+            connection.ended = true;
+            return Ok(());
+        }
+        let send = connection.state.arrived(&self.buffer[..count]).map_err(|why| match why {
+            Unusable::Protocol(what) => Error::Protocol(what),
+            Unusable::Refused { reply, said } => {
+                Error::Export { export: connection.state.export().into(), reply, said }
+            }
+        })?;
+        match connection.stream.write_all(&send) {
+            Ok(()) => Ok(()),
+            Err(error) if hung_up(&error) => {
+                connection.ended = true;
+                Ok(())
+            }
+            Err(source) => Err(Error::Socket { during: "an export is connected with", source }),
+        }
+    }
+
+    /// Takes in what the monitor has sent.
+    fn listen(&mut self) -> Result<(), Error> {
+        let count = receive(&mut self.monitor.stream, &mut self.buffer);
+        if count == 0 {
+            return Err(self.died());
+        }
+        self.monitor.arrived.extend_from_slice(&self.buffer[..count]);
+        while let Some(line) = qmp::take_line(&mut self.monitor.arrived).map_err(Error::Protocol)? {
+            match line {
+                Line::Greeting => {}
+                Line::Answer(answer) => self.monitor.answers.push_back(answer),
+                Line::Event(event) => self.monitor.events.push(event),
+            }
+        }
+        Ok(())
+    }
+
+    /// How the daemon ended. Its monitor is closed by the end of the process, and by nothing else.
+    pub(super) fn died(&mut self) -> Error {
+        self.lifeline = None;
+        match self.process.wait() {
+            Ok(status) => Error::Died { status, said: self.said() },
+            Err(source) => Error::Socket { during: "it has ended and is waited for", source },
+        }
+    }
+
+    /// What the daemon has written.
+    pub(super) fn said(&self) -> String {
+        let mut said = vec![0; 1 << 16];
+        // What cannot be read back is not worth another error.
+        let count = self.said.read_at(&mut said, 0).unwrap_or(0);
+        String::from_utf8_lossy(&said[..count]).trim_end().into()
+    }
+}
+
+/// A new connection in which nobody waits for ever.
+fn limited(stream: io::Result<UnixStream>, during: &'static str) -> Result<UnixStream, Error> {
+    let limited = stream.and_then(|stream| {
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(stream)
+    });
+    limited.map_err(|source| Error::Socket { during, source })
+}
+
+/// What has arrived; nothing if the other side is gone.
+fn receive(stream: &mut UnixStream, buffer: &mut [u8]) -> usize {
+    loop {
+        match stream.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other.unwrap_or(0),
+        }
+    }
+}
+
+fn hung_up(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+}
+
+/// What a child answers that is not served any more.
+const GONE: Errno = Errno::ESHUTDOWN;

@@ -1,0 +1,177 @@
+//! What is on the wire: the part of the NBD protocol that both ends need.
+
+use crate::child::{Reply, Request};
+use quorate_engine::Errno;
+
+/// The start of every server's greeting, and of every option.
+pub(crate) const GREETING: &[u8; 16] = b"NBDMAGICIHAVEOPT";
+/// The start of every option of a client's.
+pub(crate) const OPTION: &[u8; 8] = b"IHAVEOPT";
+/// The start of every reply to an option.
+pub(crate) const OPTION_REPLY: u64 = 0x0003_e889_0455_65a9;
+/// Both sides: fixed newstyle; no zeroes after the handshake.
+pub(crate) const HANDSHAKE: u16 = 3;
+
+/// The option that gives up.
+pub(crate) const ABORT: u32 = 2;
+/// The option that asks for an export.
+pub(crate) const GO: u32 = 7;
+
+/// The reply that ends an option.
+pub(crate) const ACK: u32 = 1;
+/// The reply with a fact about an export.
+pub(crate) const INFO: u32 = 3;
+/// Replies that are errors have this bit.
+pub(crate) const REFUSED: u32 = 1 << 31;
+/// The option is not known here.
+pub(crate) const UNSUPPORTED: u32 = REFUSED | 1;
+/// There is no such export.
+pub(crate) const UNKNOWN: u32 = REFUSED | 6;
+
+/// The fact that is an export's length, and what it can do.
+pub(crate) const INFO_EXPORT: u16 = 0;
+/// The fact that is what lengths an export likes.
+pub(crate) const INFO_BLOCK_SIZE: u16 = 3;
+/// An export that has flags at all, flushes, does FUA, and writes zeroes.
+pub(crate) const CAN: u16 = 1 | 4 | 8 | 64;
+/// The longest request.
+pub(crate) const REQUEST_BYTES_MAX: u32 = 32 << 20;
+
+const REQUEST: u32 = 0x2560_9513;
+const REPLY: u32 = 0x6744_6698;
+const READ: u16 = 0;
+const WRITE: u16 = 1;
+const DISCONNECT: u16 = 2;
+const FLUSH: u16 = 3;
+const ZEROES: u16 = 6;
+const FUA: u16 = 1;
+const NO_HOLE: u16 = 2;
+const REQUEST_BYTES: usize = 28;
+const REPLY_BYTES: usize = 16;
+
+/// What a client sends after the handshake.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// A request.
+    Request {
+        /// What the reply carries again.
+        cookie: u64,
+        /// It.
+        request: Request,
+    },
+    /// That it goes.
+    Bye,
+}
+
+/// The bytes of a request.
+pub(crate) fn request(cookie: u64, request: &Request) -> Vec<u8> {
+    let none: &[u8] = &[];
+    let (flags, kind, offset, bytes, data) = match request {
+        Request::Read { offset, bytes } => (0, READ, *offset, *bytes, none),
+        Request::Write { offset, data, fua } => {
+            let bytes = u32::try_from(data.len()).expect("a request is shorter than 4 GiB");
+            (if *fua { FUA } else { 0 }, WRITE, *offset, bytes, data.as_slice())
+        }
+        Request::Zeroes { offset, bytes, fua, may_unmap } => {
+            let flags = if *fua { FUA } else { 0 } | if *may_unmap { 0 } else { NO_HOLE };
+            (flags, ZEROES, *offset, *bytes, none)
+        }
+        Request::Flush => (0, FLUSH, 0, 0, none),
+    };
+    let mut wire = Vec::with_capacity(REQUEST_BYTES + data.len());
+    wire.extend(REQUEST.to_be_bytes());
+    wire.extend(flags.to_be_bytes());
+    wire.extend(kind.to_be_bytes());
+    wire.extend(cookie.to_be_bytes());
+    wire.extend(offset.to_be_bytes());
+    wire.extend(bytes.to_be_bytes());
+    wire.extend(data);
+    wire
+}
+
+/// Takes a request off the front of what has arrived, if it is there as a whole.
+pub(crate) fn take_request(arrived: &mut Vec<u8>) -> Result<Option<Said>, String> {
+    let Some(header) = arrived.first_chunk::<REQUEST_BYTES>() else { return Ok(None) };
+    let (magic, flags, kind) = (be32(&header[..]), be16(&header[4..]), be16(&header[6..]));
+    let (cookie, offset, bytes) = (be64(&header[8..]), be64(&header[16..]), be32(&header[24..]));
+    if magic != REQUEST || bytes > REQUEST_BYTES_MAX {
+        return Err(format!("no request: {header:x?}"));
+    }
+    let data = if kind == WRITE { bytes as usize } else { 0 };
+    if arrived.len() < REQUEST_BYTES + data {
+        return Ok(None);
+    }
+    let data: Vec<u8> = arrived.drain(..REQUEST_BYTES + data).skip(REQUEST_BYTES).collect();
+    let fua = flags & FUA != 0;
+    let request = match kind {
+        READ => Request::Read { offset, bytes },
+        WRITE => Request::Write { offset, data, fua },
+        ZEROES => Request::Zeroes { offset, bytes, fua, may_unmap: flags & NO_HOLE == 0 },
+        FLUSH => Request::Flush,
+        DISCONNECT => return Ok(Some(Said::Bye)),
+        _ => return Err(format!("request {kind}, which was not offered")),
+    };
+    Ok(Some(Said::Request { cookie, request }))
+}
+
+/// The bytes of a reply.
+pub(crate) fn reply(cookie: u64, reply: &Reply) -> Vec<u8> {
+    let none = Vec::new();
+    let (error, data) = match reply {
+        Ok(data) => (0, data),
+        Err(error) => (error.number().unsigned_abs(), &none),
+    };
+    let mut wire = Vec::with_capacity(REPLY_BYTES + data.len());
+    wire.extend(REPLY.to_be_bytes());
+    wire.extend(error.to_be_bytes());
+    wire.extend(cookie.to_be_bytes());
+    wire.extend(data);
+    wire
+}
+
+/// Takes a reply off the front of what has arrived, if it is there as a whole. `data` says how many bytes
+/// follow it if it is no error.
+pub(crate) fn take_reply(
+    arrived: &mut Vec<u8>,
+    data: impl FnOnce(u64) -> Option<usize>,
+) -> Result<Option<(u64, Reply)>, String> {
+    let Some(header) = arrived.first_chunk::<REPLY_BYTES>() else { return Ok(None) };
+    let (magic, error, cookie) = (be32(&header[..]), be32(&header[4..]), be64(&header[8..]));
+    let expected = data(cookie).filter(|_| magic == REPLY);
+    let Some(expected) = expected else { return Err(format!("no reply: {header:x?}")) };
+    if error != 0 {
+        let errno = i32::try_from(error).ok().and_then(Errno::from_number);
+        let errno = errno.ok_or_else(|| format!("error {error}, which Linux does not have"))?;
+        arrived.drain(..REPLY_BYTES);
+        return Ok(Some((cookie, Err(errno))));
+    }
+    if arrived.len() < REPLY_BYTES + expected {
+        return Ok(None);
+    }
+    let data = arrived.drain(..REPLY_BYTES + expected).skip(REPLY_BYTES).collect();
+    Ok(Some((cookie, Ok(data))))
+}
+
+/// The bytes of a reply to an option.
+pub(crate) fn option_reply(option: u32, kind: u32, data: &[u8]) -> Vec<u8> {
+    let bytes = u32::try_from(data.len()).expect("facts are short");
+    let mut wire = OPTION_REPLY.to_be_bytes().to_vec();
+    wire.extend([option, kind, bytes].into_iter().flat_map(u32::to_be_bytes));
+    wire.extend(data);
+    wire
+}
+
+/// The first two bytes as a number.
+pub(crate) fn be16(bytes: &[u8]) -> u16 {
+    u16::from_be_bytes(*bytes.first_chunk().expect("the caller has looked how many there are"))
+}
+
+/// The first four bytes as a number.
+pub(crate) fn be32(bytes: &[u8]) -> u32 {
+    u32::from_be_bytes(*bytes.first_chunk().expect("the caller has looked how many there are"))
+}
+
+/// The first eight bytes as a number.
+pub(crate) fn be64(bytes: &[u8]) -> u64 {
+    u64::from_be_bytes(*bytes.first_chunk().expect("the caller has looked how many there are"))
+}

@@ -1,0 +1,121 @@
+//! Our end of a connection in which QEMU is the client: the server of one child.
+
+use crate::{
+    child::Request,
+    nbd::{
+        ABORT, ACK, CAN, GO, GREETING, HANDSHAKE, INFO, INFO_BLOCK_SIZE, INFO_EXPORT, OPTION,
+        REQUEST_BYTES_MAX, Said, UNKNOWN, UNSUPPORTED, be32, option_reply, take_request,
+    },
+};
+
+/// What has been said in one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Served {
+    arrived: Vec<u8>,
+    stage: Stage,
+}
+
+#[derive(Debug, Default)]
+enum Stage {
+    /// The client has not said its flags.
+    #[default]
+    Flags,
+    /// It asks for options.
+    Options,
+    /// It has chosen this child.
+    Requests(String),
+}
+
+/// What is to be done next.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// These bytes are to be sent.
+    Send(Vec<u8>),
+    /// A child is asked.
+    Asked {
+        /// Which.
+        child: String,
+        /// What the reply carries again.
+        cookie: u64,
+        /// What.
+        request: Request,
+    },
+    /// The client goes.
+    Bye,
+}
+
+impl Served {
+    /// What a server says first.
+    pub(crate) fn greeting() -> Vec<u8> {
+        [&GREETING[..], &HANDSHAKE.to_be_bytes()].concat()
+    }
+
+    /// Keeps what has arrived.
+    pub(crate) fn arrived(&mut self, bytes: &[u8]) {
+        self.arrived.extend_from_slice(bytes);
+    }
+
+    /// What is to be done next; `None` until more arrives. `bytes` is the length of a child.
+    pub(crate) fn hear(
+        &mut self,
+        bytes: impl FnOnce(&str) -> Option<u64>,
+    ) -> Result<Option<Heard>, String> {
+        if matches!(self.stage, Stage::Flags) && self.arrived.len() >= 4 {
+            self.arrived.drain(..4);
+            self.stage = Stage::Options;
+        }
+        match &self.stage {
+            Stage::Flags => Ok(None),
+            Stage::Options => self.option(bytes),
+            Stage::Requests(child) => {
+                let child = child.clone();
+                Ok(take_request(&mut self.arrived)?.map(|said| match said {
+                    Said::Request { cookie, request } => Heard::Asked { child, cookie, request },
+                    Said::Bye => Heard::Bye,
+                }))
+            }
+        }
+    }
+
+    fn option(&mut self, bytes: impl FnOnce(&str) -> Option<u64>) -> Result<Option<Heard>, String> {
+        let Some(header) = self.arrived.first_chunk::<16>() else { return Ok(None) };
+        let (option, length) = (be32(&header[8..]), be32(&header[12..]) as usize);
+        if !header.starts_with(OPTION) || length > REQUEST_BYTES_MAX as usize {
+            return Err(format!("no option: {header:x?}"));
+        }
+        if self.arrived.len() < 16 + length {
+            return Ok(None);
+        }
+        let data: Vec<u8> = self.arrived.drain(..16 + length).skip(16).collect();
+        Ok(Some(match option {
+            GO => {
+                let name = export_name(&data).ok_or_else(|| format!("no name: {data:x?}"))?;
+                let Some(bytes) = bytes(&name) else {
+                    return Ok(Some(Heard::Send(option_reply(GO, UNKNOWN, b"no such child"))));
+                };
+                self.stage = Stage::Requests(name);
+                Heard::Send(accepted(bytes))
+            }
+            ABORT => Heard::Bye,
+            // Among them structured replies: simple ones say all that is to be said.
+            _ => Heard::Send(option_reply(option, UNSUPPORTED, &[])),
+        }))
+    }
+}
+
+fn export_name(data: &[u8]) -> Option<String> {
+    let length = be32(data.get(..4)?) as usize;
+    String::from_utf8(data.get(4..4 + length)?.to_vec()).ok()
+}
+
+fn accepted(bytes: u64) -> Vec<u8> {
+    let mut export = INFO_EXPORT.to_be_bytes().to_vec();
+    export.extend(bytes.to_be_bytes());
+    export.extend(CAN.to_be_bytes());
+    // With a larger minimum QEMU would read around every request that is shorter.
+    let (least, liked) = (1_u32, 4096_u32);
+    let mut sizes = INFO_BLOCK_SIZE.to_be_bytes().to_vec();
+    sizes.extend([least, liked, REQUEST_BYTES_MAX].into_iter().flat_map(u32::to_be_bytes));
+    [option_reply(GO, INFO, &export), option_reply(GO, INFO, &sizes), option_reply(GO, ACK, &[])]
+        .concat()
+}

@@ -1,0 +1,194 @@
+//! What drives QEMU: requests both ways, held answers, and ends of every kind.
+
+use super::{Medium, qemu};
+use quorate_engine::Errno;
+use quorate_qemu::{Answer, Child, Client, Daemon, Error, Program, Request, Version};
+use serde_json::json;
+use std::fs;
+
+/// A daemon with an array `q` over children `c0`, `c1`, … that are full of these letters.
+fn array(program: &Program, letters: &[u8], threshold: usize) -> (Daemon<Medium>, Client) {
+    let mut daemon = Daemon::start(program).expect("it starts");
+    let names: Vec<_> = (0..letters.len()).map(|index| format!("c{index}")).collect();
+    for (name, &letter) in names.iter().zip(letters) {
+        daemon.serve(name, Medium::full(letter)).expect("it is a node");
+    }
+    let node = json!({
+        "driver": "quorum", "node-name": "q", "children": names, "vote-threshold": threshold,
+    });
+    daemon.obey("blockdev-add", &node).expect("the array opens");
+    let client = daemon.export("q").expect("it is exported");
+    (daemon, client)
+}
+
+#[test]
+fn every_request_arrives_with_its_flags() {
+    let Some(program) = qemu() else { return };
+    /// Keeps what it is asked.
+    struct Listening(Vec<Request>, Medium);
+    impl Child for Listening {
+        fn bytes(&self) -> u64 {
+            self.1.bytes()
+        }
+        fn answer(&mut self, request: &Request) -> Answer {
+            self.0.push(request.clone());
+            self.1.answer(request)
+        }
+    }
+    let mut daemon = Daemon::start(&program).expect("it starts");
+    daemon.serve("c0", Listening(Vec::new(), Medium::full(b'A'))).expect("it is a node");
+    let client = daemon.export("c0").expect("it is exported");
+    assert_eq!(daemon.bytes(client), 8192);
+    let data = b"quorate".to_vec();
+    let asked = [
+        Request::Write { offset: 700, data: data.clone(), fua: false },
+        Request::Read { offset: 699, bytes: 9 },
+        Request::Write { offset: 1000, data, fua: true },
+        Request::Zeroes { offset: 700, bytes: 3, fua: false, may_unmap: false },
+        Request::Zeroes { offset: 1024, bytes: 512, fua: true, may_unmap: true },
+        Request::Flush,
+    ];
+    daemon.child("c0").0.clear();
+    let replies = asked.clone().map(|asked| daemon.request(client, &asked).expect("it lives"));
+    assert_eq!(replies[1], Ok(b"AquorateA".to_vec()));
+    assert_eq!(daemon.child("c0").0, asked);
+    daemon.shut(client).expect("it ends");
+    let child = daemon.retire("c0").expect("nobody uses it");
+    assert_eq!(child.1.read(699, 9), b"A\0\0\0rateA");
+}
+
+#[test]
+fn errors_pass_as_far_as_nbd_carries_them() {
+    let Some(program) = qemu() else { return };
+    /// Fails all reads.
+    struct Failing(Errno);
+    impl Child for Failing {
+        fn bytes(&self) -> u64 {
+            512
+        }
+        fn answer(&mut self, request: &Request) -> Answer {
+            let read = matches!(request, Request::Read { .. });
+            Answer::Now(if read { Err(self.0) } else { Ok(Vec::new()) })
+        }
+    }
+    let mut daemon = Daemon::start(&program).expect("it starts");
+    daemon.serve("c0", Failing(Errno::EIO)).expect("it is a node");
+    let client = daemon.export("c0").expect("it is exported");
+    for (number, came) in
+        [(1, 1), (5, 5), (12, 12), (22, 22), (28, 28), (75, 75), (95, 95), (108, 108), (117, 22)]
+    {
+        daemon.child("c0").0 = Errno::from_number(number).expect("it is one");
+        let reply = daemon.request(client, &Request::Read { offset: 0, bytes: 512 });
+        assert_eq!(reply.expect("it lives"), Err(Errno::from_number(came).expect("it is one")));
+    }
+}
+
+#[test]
+fn a_read_waits_for_the_child_that_is_held() {
+    let Some(program) = qemu() else { return };
+    let (mut daemon, client) = array(&program, b"AAB", 2);
+    daemon.child("c2").holds_reads = true;
+    let ticket = daemon.submit(client, &Request::Read { offset: 0, bytes: 512 }).expect("sent");
+    daemon.until_held(1).expect("c2 is asked");
+    daemon.settle().expect("it lives");
+    assert_eq!(daemon.reply(ticket), None, "two of three agree, and the third is waited for");
+    assert_eq!(daemon.held()[0].child, "c2");
+    daemon.release(0, &Ok(vec![b'B'; 512])).expect("it is answered");
+    assert_eq!(daemon.wait(ticket).expect("it lives"), Ok(vec![b'A'; 512]));
+    let events = daemon.events().expect("it lives");
+    let bad: Vec<_> = events.iter().filter(|event| event.name == "QUORUM_REPORT_BAD").collect();
+    assert_eq!(bad.len(), 1);
+    assert_eq!(bad[0].data["node-name"], "c2");
+}
+
+#[test]
+fn one_daemon_has_one_array_after_the_other() {
+    let Some(program) = qemu() else { return };
+    let mut daemon = Daemon::start(&program).expect("it starts");
+    for letter in b'A'..=b'E' {
+        daemon.serve("c", Medium::full(letter)).expect("it is a node");
+        let node = json!({
+            "driver": "quorum", "node-name": "q", "children": ["c"], "vote-threshold": 1,
+        });
+        daemon.obey("blockdev-add", &node).expect("the array opens");
+        let client = daemon.export("q").expect("it is exported");
+        let reply = daemon.request(client, &Request::Read { offset: 0, bytes: 1 });
+        assert_eq!(reply.expect("it lives"), Ok(vec![letter]));
+        daemon.shut(client).expect("it ends");
+        daemon.obey("blockdev-del", &json!({"node-name": "q"})).expect("nobody uses it");
+        daemon.retire("c").expect("nobody uses it");
+    }
+    assert_eq!(daemon.obey("query-named-block-nodes", &json!({})).expect("it lives"), json!([]));
+}
+
+#[test]
+fn a_daemon_that_dies_is_an_error_with_its_last_words() {
+    let Some(program) = qemu() else { return };
+    let mut daemon = Daemon::start(&program).expect("it starts");
+    for (name, letter) in [("c0", b'A'), ("c1", b'B')] {
+        daemon.serve(name, Medium::full(letter)).expect("it is a node");
+    }
+    let node = json!({
+        "driver": "quorum", "node-name": "q", "children": ["c0", "c1"], "vote-threshold": 2,
+        "blkverify": true,
+    });
+    daemon.obey("blockdev-add", &node).expect("the array opens");
+    let client = daemon.export("q").expect("it is exported");
+    let died = daemon.request(client, &Request::Read { offset: 0, bytes: 512 });
+    let error = died.expect_err("QEMU exits where blkverify finds a difference");
+    assert!(matches!(&error, Error::Died { status, .. } if status.code() == Some(1)), "{error}");
+    assert!(error.to_string().contains("contents mismatch at offset 0"), "{error}");
+    let again = daemon.settle().expect_err("it is still dead");
+    assert_eq!(again.to_string(), error.to_string());
+}
+
+#[test]
+fn a_refused_command_is_an_error_with_class_and_text() {
+    let Some(program) = qemu() else { return };
+    let mut daemon: Daemon<Medium> = Daemon::start(&program).expect("it starts");
+    let error = daemon.obey("zz", &json!({})).expect_err("there is no such command");
+    assert_eq!(
+        error.to_string(),
+        "zz {} is refused: The command zz has not been found (CommandNotFound)",
+    );
+    let error = daemon.export("zz").expect_err("there is no such node");
+    assert!(error.to_string().contains("Cannot find device='' nor node-name='zz'"), "{error}");
+}
+
+#[test]
+fn nothing_is_left_of_a_daemon_that_is_dropped() {
+    let Some(program) = qemu() else { return };
+    let place = tempfile::tempdir().expect("it can be made");
+    let place = place.path();
+    let daemon: Daemon<Medium> = Daemon::start_in(&program, place).expect("it starts");
+    let pid = daemon.process_id();
+    assert!(fs::exists(format!("/proc/{pid}")).expect("there is a /proc"));
+    assert_eq!(fs::read_dir(place).expect("it is there").count(), 1);
+    drop(daemon);
+    assert!(!fs::exists(format!("/proc/{pid}")).expect("there is a /proc"));
+    assert_eq!(fs::read_dir(place).expect("it is there").count(), 0);
+}
+
+#[test]
+fn a_place_with_too_long_a_name_is_refused_with_the_remedy() {
+    let Some(program) = qemu() else { return };
+    let place = tempfile::tempdir().expect("it can be made");
+    let deep = place.path().join("d".repeat(100));
+    fs::create_dir(&deep).expect("it can be made");
+    let refused = Daemon::<Medium>::start_in(&program, &deep);
+    let text = refused.expect_err("no socket's name is that long").to_string();
+    assert!(text.contains("107 bytes: set TMPDIR to a directory whose name is shorter"), "{text}");
+    assert_eq!(fs::read_dir(&deep).expect("it is there").count(), 0, "nothing is left there");
+}
+
+#[test]
+fn versions_are_found_in_what_qemu_says() {
+    let debian = "qemu-storage-daemon version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)\nCopyright";
+    let found = Version::in_words(debian).map(|version| version.to_string());
+    assert_eq!(found.as_deref(), Some("7.2.22"));
+    let plain = Version::in_words("qemu-storage-daemon version 10.0.2\n");
+    assert_eq!(plain, Some(Version { major: 10, minor: 0, micro: 2 }));
+    for text in ["", "version", "version 10", "version 10.0", "version x.0.2", "10.0.2"] {
+        assert_eq!(Version::in_words(text), None, "{text}");
+    }
+}

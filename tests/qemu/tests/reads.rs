@@ -1,0 +1,205 @@
+//! One read each of many small arrays: what the real QEMU makes of it, and what the engine does.
+//!
+//! A case is drawn from its seed: how many children, the letter that each holds, who fails with which error,
+//! the threshold, the range, and the order in which the children answer. QEMU's children are held and released
+//! in that order, each only when QEMU has dealt with the one before; so the order of its reports is known, too.
+//! The nodes of each case have names of their own, so QEMU's monitor drops no `QUORUM_REPORT_BAD`. It sends
+//! one `QUORUM_FAILURE` a second for all nodes together: each that comes has to be its case's, and how many came
+//! is told.
+
+use super::{Medium, bed::Bed, qemu, say, stage::letters, task::Task};
+use quorate_engine::{BlockDevice, Errno};
+use quorate_qemu::{Daemon, Event, Request};
+use rand_chacha::{
+    ChaCha8Rng,
+    rand_core::{Rng, SeedableRng},
+};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+const CASES: u64 = 200;
+const SEED: u64 = 1;
+/// What NBD carries, but for `EOVERFLOW`.
+const ERRORS: [Errno; 7] = [
+    Errno::EPERM,
+    Errno::EIO,
+    Errno::ENOMEM,
+    Errno::EINVAL,
+    Errno::ENOSPC,
+    Errno::ENOTSUP,
+    Errno::ESHUTDOWN,
+];
+
+#[derive(Debug)]
+struct Case {
+    /// What each child holds, and how it fails.
+    children: Vec<(char, Option<Errno>)>,
+    threshold: usize,
+    offset: u64,
+    bytes: u32,
+    /// Who answers first, and so on.
+    order: Vec<usize>,
+}
+
+/// What a read came to, and what was reported until then.
+#[derive(Debug, PartialEq, Eq)]
+struct Outcome {
+    reply: Result<String, Errno>,
+    reports: Vec<String>,
+}
+
+#[test]
+fn the_engine_reads_as_qemu_does() {
+    let Some(program) = qemu() else { return };
+    let first = std::env::var("QUORATE_SEED").ok();
+    let first = first.map_or(SEED, |text| text.parse().expect("QUORATE_SEED is a number"));
+    let mut daemon = Daemon::start(&program).expect("it starts");
+    let mut failures = BTreeMap::new();
+    let (mut succeeded, mut reports) = (0, 0);
+    for seed in (0..CASES).map(|case| first.wrapping_add(case)) {
+        let case = case(seed);
+        let mut ours = ours(&case);
+        let theirs = theirs(&mut daemon, &case, seed);
+        if ours.reports.last().is_some_and(|last| last.contains("failure")) {
+            failures.insert(format!("q-{seed}"), ours.reports.pop());
+        }
+        assert_eq!(
+            ours,
+            theirs.0,
+            "ours and that of QEMU {} differ in\n{case:?}\n\
+             QUORATE_SEED={seed} cargo test -p quorate-qemu the_engine_reads_as_qemu_does",
+            program.version(),
+        );
+        succeeded += u64::from(ours.reply.is_ok());
+        reports += ours.reports.len();
+        expect_failures(&mut failures, &theirs.1);
+    }
+    let expected = failures.len();
+    let told = failures.values().filter(|failure| failure.is_none()).count();
+    assert!(told > 0, "QEMU told of no failure, and {expected} were expected");
+    say(&format!(
+        "qemu {}: {CASES} reads compared from seed {first} on, of which {succeeded} succeed; {reports} reports in \
+         their order, {told} of {expected} failures that its monitor let pass; no difference",
+        program.version(),
+    ));
+}
+
+/// Each failure that QEMU tells of, be it late, is expected, and is told of once.
+#[track_caller]
+fn expect_failures(failures: &mut BTreeMap<String, Option<String>>, told: &[Event]) {
+    for event in told {
+        let node = text(event, "reference");
+        let expected = failures.get_mut(&node).and_then(Option::take);
+        let line = format!("! q failure {}", sectors(event));
+        assert_eq!(expected, Some(line), "QEMU tells of a failure of {node}");
+    }
+}
+
+fn case(seed: u64) -> Case {
+    let mut dice = ChaCha8Rng::seed_from_u64(seed);
+    let mut below = |end: usize| {
+        let word = usize::try_from(dice.next_u32()).expect("a usize has at least 32 bits");
+        word % end
+    };
+    let count = 1 + below(5);
+    let errors = [ERRORS[below(7)], ERRORS[below(7)]];
+    // Two contents beside the usual one, and two errors: enough for every kind of tie.
+    let children = (0..count).map(|_| match below(10) {
+        0..5 => ('A', None),
+        5 => ('B', None),
+        6 => ('C', None),
+        other => ('A', Some(errors[other % 2])),
+    });
+    let children = children.collect();
+    let threshold = 1 + below(count);
+    let offset = below(8192);
+    let bytes = 1 + below((8192 - offset).min(2048));
+    let mut left: Vec<_> = (0..count).collect();
+    let order = (0..count).map(|_| left.remove(below(left.len()))).collect();
+    let bytes = u32::try_from(bytes).expect("it is small");
+    Case { children, threshold, offset: offset as u64, bytes, order }
+}
+
+fn ours(case: &Case) -> Outcome {
+    let contents: String = case.children.iter().map(|(letter, _)| letter).collect();
+    let bed = Bed::new(&contents, case.threshold);
+    for (index, (_, error)) in case.children.iter().enumerate() {
+        bed.stage.hold(&format!("c{index} read"));
+        if let Some(error) = *error {
+            bed.stage.fail(&format!("c{index} read"), error);
+        }
+    }
+    let mut read = Task::start(bed.array.pread(case.offset, case.bytes as usize));
+    for index in &case.order {
+        assert!(read.waits(), "a read waits for every child");
+        bed.stage.release(&format!("c{index} read"));
+    }
+    let reply = read.done().expect("every child has answered").map(|data| letters(&data));
+    let reports = bed.stage.take().into_iter().filter(|line| line.starts_with('!')).collect();
+    Outcome { reply, reports }
+}
+
+/// What QEMU makes of it, and the failures that it has told of meanwhile.
+fn theirs(daemon: &mut Daemon<Medium>, case: &Case, seed: u64) -> (Outcome, Vec<Event>) {
+    let lives = "the daemon lives and takes all this";
+    let (array, names) = (format!("q-{seed}"), |index: usize| format!("c{index}-{seed}"));
+    let children: Vec<_> = (0..case.children.len()).map(names).collect();
+    for (name, (letter, _)) in children.iter().zip(&case.children) {
+        let letter = u8::try_from(*letter).expect("an ASCII letter");
+        daemon.serve(name, Medium::full(letter)).expect(lives);
+    }
+    let node = json!({
+        "driver": "quorum", "node-name": array, "children": children,
+        "vote-threshold": case.threshold,
+    });
+    daemon.obey("blockdev-add", &node).expect(lives);
+    let client = daemon.export(&array).expect(lives);
+    for name in &children {
+        daemon.child(name).holds_reads = true;
+    }
+    let read = Request::Read { offset: case.offset, bytes: case.bytes };
+    let ticket = daemon.submit(client, &read).expect(lives);
+    daemon.until_held(children.len()).expect(lives);
+    for &index in &case.order {
+        let held = daemon.held();
+        let at = held.iter().position(|held| held.child == children[index]).expect("it is held");
+        let whole = daemon.child(&children[index]).read(case.offset, case.bytes);
+        daemon.release(at, &case.children[index].1.map_or(Ok(whole), Err)).expect(lives);
+        daemon.settle().expect(lives);
+    }
+    let reply = daemon.wait(ticket).expect(lives);
+    let events = daemon.events().expect(lives);
+    daemon.shut(client).expect(lives);
+    daemon.obey("blockdev-del", &json!({"node-name": array})).expect(lives);
+    for name in &children {
+        daemon.retire(name).expect(lives);
+    }
+    let (bad, other): (Vec<_>, Vec<_>) =
+        events.into_iter().partition(|event| event.name == "QUORUM_REPORT_BAD");
+    let reports = bad.iter().map(|event| report(event, seed)).collect();
+    let failures = other.into_iter().filter(|event| event.name == "QUORUM_FAILURE").collect();
+    (Outcome { reply: reply.map(|data| letters(&data)), reports }, failures)
+}
+
+/// A report in the words of the stage.
+fn report(event: &Event, seed: u64) -> String {
+    let node = text(event, "node-name");
+    let child = node.strip_suffix(&format!("-{seed}")).expect("it is a child of this case");
+    let outcome = match event.data.get("error") {
+        None => "outvoted".into(),
+        Some(error) => {
+            let named = Errno::all().find(|errno| error == errno.message().as_str());
+            named.map_or_else(|| format!("{error}"), |errno| errno.to_string())
+        }
+    };
+    format!("! {child} {} {outcome} {}", text(event, "type"), sectors(event))
+}
+
+fn sectors(event: &Event) -> String {
+    let number = |key| event.data.get(key).and_then(Value::as_u64).expect("events have it");
+    format!("{}+{}", number("sector-num"), number("sectors-count"))
+}
+
+fn text(event: &Event, key: &str) -> String {
+    event.data.get(key).and_then(Value::as_str).expect("events have it").into()
+}
