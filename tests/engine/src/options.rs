@@ -9,7 +9,10 @@ use serde_json::{Map, Value, json};
 
 mod properties;
 mod refused;
+mod rows;
 mod spellings;
+
+use rows::{DELETE, changed};
 
 #[test]
 fn endless_nesting_is_refused_and_not_followed() {
@@ -262,26 +265,6 @@ fn a_fifo_array_has_a_threshold_too() {
     }
 }
 
-/// An array of three, with these members changed.
-fn changed(changes: &Value) -> Value {
-    let mut object = array();
-    for (name, value) in changes.as_object().expect("changes are an object") {
-        if value == DELETE {
-            object.remove(name);
-        } else {
-            object.insert(name.clone(), value.clone());
-        }
-    }
-    object.into()
-}
-
-fn array() -> Map<String, Value> {
-    let array = json!({
-        "driver": "quorum", "node-name": "q", "children": ["a", "b", "c"], "vote-threshold": 2,
-    });
-    array.as_object().expect("an object").clone()
-}
-
 #[track_caller]
 fn check_json(changes: &Value, text: &str) {
     assert_eq!(refused(QuorumOptions::from_json(&changed(changes))), text, "{changes}");
@@ -291,6 +274,3 @@ fn check_json(changes: &Value, text: &str) {
 fn refused(result: Result<QuorumOptions, OptionsError>) -> String {
     result.map(|options| options.to_json()).expect_err("this is refused").to_string()
 }
-
-/// Stands for a member that is to be absent.
-const DELETE: &str = "(absent)";

@@ -6,9 +6,12 @@
 #[expect(dead_code, reason = "the engine's own tests ask for more")]
 mod bed;
 mod daemon;
+mod options;
 mod reads;
 #[path = "../../gfapi/src/require.rs"]
 mod require;
+#[path = "../../engine/src/options/rows.rs"]
+mod rows;
 #[path = "../../engine/src/stage.rs"]
 #[expect(dead_code, reason = "the engine's own tests ask for more")]
 mod stage;
