@@ -390,4 +390,4 @@ const SOCKET_PATH_BYTES_MAX: usize = 107;
 const CHILDREN: &str = "children";
 const EXPORTS: &str = "exports";
 /// The process is this one's child, and as long as nobody has waited for it no other has its number.
-const REMOVE: &str = r#"kill -KILL "$1"; rm -rf -- "$2""#;
+const REMOVE: &str = r#"rm -rf -- "$2"; kill -KILL "$1""#;

@@ -4,7 +4,16 @@ use super::{Medium, qemu};
 use quorate_engine::Errno;
 use quorate_qemu::{Answer, Child, Client, Daemon, Error, Program, Request, Version};
 use serde_json::json;
-use std::fs;
+use std::{
+    env, fs,
+    io::{self, BufRead, BufReader, Read, Write},
+    os::unix::net::UnixStream,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+/// Has a test start a daemon there and hold it until it is killed.
+const HOLD: &str = "QUORATE_QEMU_TEST_HOLD";
 
 /// A daemon with an array `q` over children `c0`, `c1`, … that are full of these letters.
 fn array(program: &Program, letters: &[u8], threshold: usize) -> (Daemon<Medium>, Client) {
@@ -167,6 +176,39 @@ fn nothing_is_left_of_a_daemon_that_is_dropped() {
     drop(daemon);
     assert!(!fs::exists(format!("/proc/{pid}")).expect("there is a /proc"));
     assert_eq!(fs::read_dir(place).expect("it is there").count(), 0);
+}
+
+#[test]
+fn a_daemon_ends_with_a_process_that_is_killed() {
+    let Some(program) = qemu() else { return };
+    if let Some(place) = env::var_os(HOLD) {
+        let _held: Daemon<Medium> = Daemon::start_in(&program, place.as_ref()).expect("it starts");
+        writeln!(io::stdout(), "{HOLD}").expect("somebody listens");
+        io::stdin().read_to_end(&mut Vec::new()).expect("it is a pipe");
+        unreachable!("this process is killed");
+    }
+    let place = tempfile::tempdir().expect("it can be made");
+    let mut holder = Command::new(env::current_exe().expect("it is a file"))
+        .args(["--exact", "daemon::a_daemon_ends_with_a_process_that_is_killed", "--nocapture"])
+        .env(HOLD, place.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it can be run again");
+    let lines = BufReader::new(holder.stdout.take().expect("it is piped")).lines();
+    let mut lines = lines.map(|line| line.expect("it is text"));
+    assert!(lines.any(|line| line.ends_with(HOLD)), "the daemon starts there, too");
+    let private = fs::read_dir(place.path()).expect("it is there").next().expect("one directory");
+    let exports = private.expect("it can be read").path().join("exports");
+    let mut export = UnixStream::connect(exports).expect("the daemon listens");
+    // QEMU itself hangs up after 10 s of silence.
+    export.set_read_timeout(Some(Duration::from_secs(8))).expect("it is a time");
+    holder.kill().expect("it is ours");
+    holder.wait().expect("it is ours");
+    let mut greeting = Vec::new();
+    export.read_to_end(&mut greeting).expect("the daemon is gone");
+    assert!(greeting.starts_with(b"NBDMAGIC"));
+    assert_eq!(fs::read_dir(place.path()).expect("it is there").count(), 0);
 }
 
 #[test]

@@ -30,7 +30,18 @@ const ERRORS: [Errno; 7] = [
     Errno::ESHUTDOWN,
 ];
 
-#[derive(Debug)]
+/// What an engine could do wrong, as changes of what it is given; the comparison has to notice each.
+const MISTAKES: [(&str, fn(&mut Case)); 3] = [
+    ("a vote that asks for one more", |case| {
+        case.threshold = (case.threshold + 1).min(case.children.len());
+    }),
+    ("children that failed and still vote", |case| {
+        case.children.iter_mut().for_each(|(_, error)| *error = None);
+    }),
+    ("reports in the order of the children", |case| case.order.sort_unstable()),
+];
+
+#[derive(Clone, Debug)]
 struct Case {
     /// What each child holds, and how it fails.
     children: Vec<(char, Option<Errno>)>,
@@ -56,24 +67,28 @@ fn the_engine_reads_as_qemu_does() {
     let mut daemon = Daemon::start(&program).expect("it starts");
     let mut failures = BTreeMap::new();
     let (mut succeeded, mut reports) = (0, 0);
+    let mut unnoticed = MISTAKES.to_vec();
     for seed in (0..CASES).map(|case| first.wrapping_add(case)) {
         let case = case(seed);
-        let mut ours = ours(&case);
-        let theirs = theirs(&mut daemon, &case, seed);
-        if ours.reports.last().is_some_and(|last| last.contains("failure")) {
-            failures.insert(format!("q-{seed}"), ours.reports.pop());
+        let (ours, failure) = ours(&case);
+        let (theirs, told) = theirs(&mut daemon, &case, seed);
+        if failure.is_some() {
+            failures.insert(format!("q-{seed}"), failure);
         }
         assert_eq!(
             ours,
-            theirs.0,
+            theirs,
             "ours and that of QEMU {} differ in\n{case:?}\n\
              QUORATE_SEED={seed} cargo test -p quorate-qemu the_engine_reads_as_qemu_does",
             program.version(),
         );
         succeeded += u64::from(ours.reply.is_ok());
         reports += ours.reports.len();
-        expect_failures(&mut failures, &theirs.1);
+        expect_failures(&mut failures, &told);
+        unnoticed.retain(|(_, make)| wrong(&case, *make) == theirs);
     }
+    let unnoticed: Vec<_> = unnoticed.iter().map(|(name, _)| *name).collect();
+    assert!(unnoticed.is_empty(), "no read was an answer to {unnoticed:?}");
     let expected = failures.len();
     let told = failures.values().filter(|failure| failure.is_none()).count();
     assert!(told > 0, "QEMU told of no failure, and {expected} were expected");
@@ -120,7 +135,15 @@ fn case(seed: u64) -> Case {
     Case { children, threshold, offset: offset as u64, bytes, order }
 }
 
-fn ours(case: &Case) -> Outcome {
+/// What the engine makes of it with a mistake.
+fn wrong(case: &Case, make: fn(&mut Case)) -> Outcome {
+    let mut mistaken = case.clone();
+    make(&mut mistaken);
+    ours(&mistaken).0
+}
+
+/// What the engine makes of it, and its failure.
+fn ours(case: &Case) -> (Outcome, Option<String>) {
     let contents: String = case.children.iter().map(|(letter, _)| letter).collect();
     let bed = Bed::new(&contents, case.threshold);
     for (index, (_, error)) in case.children.iter().enumerate() {
@@ -135,8 +158,10 @@ fn ours(case: &Case) -> Outcome {
         bed.stage.release(&format!("c{index} read"));
     }
     let reply = read.done().expect("every child has answered").map(|data| letters(&data));
-    let reports = bed.stage.take().into_iter().filter(|line| line.starts_with('!')).collect();
-    Outcome { reply, reports }
+    let events = bed.stage.take().into_iter().filter(|line| line.starts_with('!'));
+    let (mut failures, reports): (Vec<_>, _) =
+        events.partition(|line| line.starts_with("! q failure"));
+    (Outcome { reply, reports }, failures.pop())
 }
 
 /// What QEMU makes of it, and the failures that it has told of meanwhile.
