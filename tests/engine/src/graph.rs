@@ -3,6 +3,7 @@
 //! Every text is that of `qemu-storage-daemon` 10.0.2, but for that of an array which a definition
 //! inside it refers to: QEMU aborts there.
 
+use crate::options::rows::refused_changes;
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
 use quorate_engine::{
@@ -20,32 +21,7 @@ use std::sync::{
 #[test]
 fn children_change_in_the_words_of_x_blockdev_change() {
     let graph = started();
-    let steps = [
-        ("zz", None, None, "Cannot find device='zz' nor node-name='zz'"),
-        ("zz", Some("children.0"), Some("c3"), "Cannot find device='zz' nor node-name='zz'"),
-        ("q", None, None, "Either child or node must be specified"),
-        ("c3", None, None, "Either child or node must be specified"),
-        ("q", Some("zz"), Some("zz"), "The parameters child and node are in conflict"),
-        ("q", Some("zz"), None, "Node 'q' does not have child 'zz'"),
-        ("q", Some("c0"), None, "Node 'q' does not have child 'c0'"),
-        ("c3", Some("children.0"), None, "Node 'c3' does not have child 'children.0'"),
-        ("q", None, Some("zz"), "Node 'zz' not found"),
-        ("c3", None, Some("zz"), "Node 'zz' not found"),
-        ("c3", None, Some("c4"), "The node c3 does not support adding a child"),
-        ("c3", None, Some("c0"), "The node c3 does not support adding a child"),
-        ("q", None, Some("c1"), "The node c1 already has a parent"),
-        ("q", None, Some("q"), "Making 'q' a children.3 child of 'q' would create a cycle"),
-        ("b", None, Some("c1"), "The node c1 already has a parent"),
-        ("b", None, Some("c3"), "Cannot add a child to a quorum in blkverify mode"),
-        ("b", None, Some("b"), "Cannot add a child to a quorum in blkverify mode"),
-        (
-            "b",
-            Some("children.0"),
-            None,
-            "The number of children cannot be lower than the vote threshold 2",
-        ),
-    ];
-    for (parent, child, node, text) in steps {
+    for (parent, child, node, text) in refused_changes() {
         assert_eq!(change(&graph, parent, child, node), text, "{parent} {child:?} {node:?}");
     }
     open(&graph, json!({"node-name": "outer", "children": ["q"], "vote-threshold": 1}));

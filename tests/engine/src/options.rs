@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 mod properties;
 mod refused;
-mod rows;
+pub(crate) mod rows;
 mod spellings;
 
 use rows::{DELETE, changed};

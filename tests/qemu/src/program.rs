@@ -139,4 +139,5 @@ const DAEMON: &str = "qemu-storage-daemon";
 const IO: &str = "qemu-io";
 const INSTALL: &str =
     "apt-get install qemu-utils, for Debian 12's QEMU 7.2 also qemu-system-common";
-const KNOWN: [Version; 1] = [Version { major: 10, minor: 0, micro: 2 }];
+const KNOWN: [Version; 2] =
+    [Version { major: 7, minor: 2, micro: 22 }, Version { major: 10, minor: 0, micro: 2 }];

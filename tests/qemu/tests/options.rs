@@ -9,7 +9,7 @@ use quorate_engine::{
     graph::{Graph, Opener},
     quorum::{error::OpenError, options::QuorumOptions},
 };
-use quorate_qemu::{Daemon, Program};
+use quorate_qemu::{Daemon, Program, Version};
 use rows::{DELETE, changed, joined};
 use serde_json::{Map, Value, json};
 use std::{fmt, sync::Arc};
@@ -121,8 +121,7 @@ fn over_nodes() -> Vec<(Value, &'static str)> {
 #[test]
 fn json_is_refused_as_by_qemu() {
     let Some(program) = qemu() else { return };
-    let graph = graph();
-    let mut daemon = daemon(&program);
+    let (graph, mut daemon) = (graph(&nodes()), daemon(&program, &nodes()));
     let rows: Vec<_> = [rows::refused_json(), over_nodes()].concat();
     let all = rows.into_iter().map(|(changes, text)| (changes, Some(text)));
     let ours_only = rows::refused_here_only().into_iter().map(|(changes, _)| (changes, None));
@@ -155,11 +154,48 @@ fn json_is_refused_as_by_qemu() {
 }
 
 #[test]
+fn changes_of_children_are_refused_as_by_qemu() {
+    let Some(program) = qemu() else { return };
+    let null = |name| json!({"driver": "null-co", "node-name": name, "size": 65536});
+    let arrays = [
+        json!({
+            "driver": "quorum", "node-name": "q", "children": ["c0", "c1", (null("inl"))],
+            "vote-threshold": 2,
+        }),
+        json!({
+            "driver": "quorum", "node-name": "b", "children": [(null("b0")), (null("b1"))],
+            "vote-threshold": 2, "blkverify": true,
+        }),
+    ];
+    let nodes = [["c0", "c1", "c3", "c4"].map(null).as_slice(), &arrays].concat();
+    let (graph, mut daemon) = (graph(&nodes), daemon(&program, &nodes));
+    let rows = rows::refused_changes();
+    for &(parent, child, node, text) in &rows {
+        let mut change = Map::from_iter([("parent".into(), parent.into())]);
+        change.extend(child.map(|child| ("child".into(), child.into())));
+        change.extend(node.map(|node| ("node".into(), node.into())));
+        let theirs = match daemon.ask("x-blockdev-change", &change.clone().into()) {
+            Ok(answer) => answer.expect_err("a refused row"),
+            Err(error) => panic!("{error}"),
+        };
+        let ours = graph.change(parent, child, node).now_or_never().expect("nothing is waited for");
+        let ours = ours.expect_err("a refused row");
+        assert_eq!(theirs.text, text, "{change:?}");
+        assert_eq!((ours.to_string().as_str(), ours.class()), (text, theirs.class.as_str()));
+    }
+    say(&format!("qemu {}: {} changes of children compared", program.version(), rows.len()));
+}
+
+#[test]
 fn json_types_are_checked_in_the_order_of_qemu() {
     let Some(program) = qemu() else { return };
-    let (graph, mut daemon) = (graph(), daemon(&program));
+    let (graph, mut daemon) = (graph(&nodes()), daemon(&program, &nodes()));
     let rows = rows::all_wrong_from();
-    for (option, node) in &rows {
+    for (option, mut node) in rows.clone() {
+        if program.version() < HAS_ACTIVE {
+            node.as_object_mut().expect("a definition is an object").remove("active");
+        }
+        let node = &node;
         assert_eq!(ours(&graph, node), theirs(&mut daemon, node), "all is wrong from {option} on");
     }
     say(&format!(
@@ -172,7 +208,7 @@ fn json_types_are_checked_in_the_order_of_qemu() {
 #[test]
 fn dotted_text_is_refused_as_by_qemu_io() {
     let Some(program) = qemu() else { return };
-    let graph = graph();
+    let graph = graph(&nodes());
     let named = rows::refused_dotted().into_iter();
     // There are no nodes to refer to.
     let inline =
@@ -260,19 +296,19 @@ fn nodes() -> Vec<Value> {
     plain.into_iter().chain([null("big", 131_072, false), null("ro", 65536, true)]).collect()
 }
 
-fn graph() -> Graph {
+fn graph(nodes: &[Value]) -> Graph {
     let graph = Graph::new(Arc::new(Null), Arc::new(()));
-    for node in nodes() {
-        let opened = graph.open_json(&node).now_or_never().expect("nothing is waited for");
+    for node in nodes {
+        let opened = graph.open_json(node).now_or_never().expect("nothing is waited for");
         opened.expect("it opens");
     }
     graph
 }
 
-fn daemon(program: &Program) -> Daemon<Medium> {
+fn daemon(program: &Program, nodes: &[Value]) -> Daemon<Medium> {
     let mut daemon = Daemon::start(program).expect("it starts");
-    for node in nodes() {
-        daemon.obey("blockdev-add", &node).expect("it opens");
+    for node in nodes {
+        daemon.obey("blockdev-add", node).expect("it opens");
     }
     daemon
 }
@@ -298,6 +334,8 @@ impl Opener for Null {
     }
 }
 
+/// The first version with the option `active`.
+const HAS_ACTIVE: Version = Version { major: 10, minor: 0, micro: 0 };
 /// A text with two mistakes that each side finds another of.
 const DIFFERS: (Difference, &str) =
     (Difference::Order, "driver=quorum,vote-threshold=1,children.0=zz,foo=1");

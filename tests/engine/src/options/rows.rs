@@ -2,6 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+/// See [`refused_changes`].
+pub(crate) type Change = (&'static str, Option<&'static str>, Option<&'static str>, &'static str);
+
 /// Changes of an array of three, and the words in which `qemu-storage-daemon` 10.0.2 refuses it over QMP.
 pub(crate) fn refused_json() -> Vec<(Value, &'static str)> {
     let not_integer = "Invalid parameter type for 'vote-threshold', expected: integer";
@@ -274,6 +277,40 @@ pub(crate) fn refused_dotted() -> Vec<(&'static str, &'static str, &'static str)
             "vote-threshold=1,children.2.driver=quorum,children.2.vote-threshold=1,\
              children.2.children.0.driver=null-co,children.2.foo=1",
             "Block format 'quorum' does not support the option 'foo'",
+        ),
+    ]
+}
+
+/// A change of children: the parent, the child to remove, the node to add, and the words in which
+/// `x-blockdev-change` refuses it where
+///
+/// - `q` is an array over `c0`, `c1` and one defined inside it, with threshold 2,
+/// - `b` is one that verifies two children of its own,
+/// - `c3` and `c4` are nodes that nobody uses.
+pub(crate) fn refused_changes() -> Vec<Change> {
+    vec![
+        ("zz", None, None, "Cannot find device='zz' nor node-name='zz'"),
+        ("zz", Some("children.0"), Some("c3"), "Cannot find device='zz' nor node-name='zz'"),
+        ("q", None, None, "Either child or node must be specified"),
+        ("c3", None, None, "Either child or node must be specified"),
+        ("q", Some("zz"), Some("zz"), "The parameters child and node are in conflict"),
+        ("q", Some("zz"), None, "Node 'q' does not have child 'zz'"),
+        ("q", Some("c0"), None, "Node 'q' does not have child 'c0'"),
+        ("c3", Some("children.0"), None, "Node 'c3' does not have child 'children.0'"),
+        ("q", None, Some("zz"), "Node 'zz' not found"),
+        ("c3", None, Some("zz"), "Node 'zz' not found"),
+        ("c3", None, Some("c4"), "The node c3 does not support adding a child"),
+        ("c3", None, Some("c0"), "The node c3 does not support adding a child"),
+        ("q", None, Some("c1"), "The node c1 already has a parent"),
+        ("q", None, Some("q"), "Making 'q' a children.3 child of 'q' would create a cycle"),
+        ("b", None, Some("c1"), "The node c1 already has a parent"),
+        ("b", None, Some("c3"), "Cannot add a child to a quorum in blkverify mode"),
+        ("b", None, Some("b"), "Cannot add a child to a quorum in blkverify mode"),
+        (
+            "b",
+            Some("children.0"),
+            None,
+            "The number of children cannot be lower than the vote threshold 2",
         ),
     ]
 }
