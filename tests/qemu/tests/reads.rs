@@ -30,8 +30,11 @@ const ERRORS: [Errno; 7] = [
     Errno::ESHUTDOWN,
 ];
 
+/// What it is, and a change of a case that comes to the same.
+type Mistake = (&'static str, fn(&mut Case));
+
 /// What an engine could do wrong, as changes of what it is given; the comparison has to notice each.
-const MISTAKES: [(&str, fn(&mut Case)); 3] = [
+const MISTAKES: [Mistake; 3] = [
     ("a vote that asks for one more", |case| {
         case.threshold = (case.threshold + 1).min(case.children.len());
     }),
