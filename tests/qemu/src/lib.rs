@@ -15,14 +15,14 @@
 //!   on the wire,
 //! - `qmp`: lines of the monitor; `error`; `lifeline`: how QEMU is gone once this process is.
 //!
-//! All is one thread and one poll. A child is asked, and a held answer released, only while this process waits
-//! for something of QEMU's, so what QEMU sees is in an order that the caller chose. The memory of QEMU stays
-//! its own: what it does to an array is known by what its children are asked, its answers and its events.
+//! All is one thread and one poll. Children are asked, and replies taken in, only while the caller waits for
+//! something; what a child holds is answered when the caller releases it. So the order of what QEMU sees is the
+//! caller's.
 //!
 //! Of votes, cases and differences this library knows nothing. Absent, too: structured replies, so QEMU takes
-//! all that a child holds for data; discards; and a clock for QEMU other than the machine's, so its monitor
-//! sends one `QUORUM_REPORT_BAD` a second for each node name and one `QUORUM_FAILURE` a second in all. Names
-//! that were not used before see all their reports.
+//! all that a child holds for data; discards; and a clock for QEMU other than the machine's. QEMU's monitor
+//! therefore lets pass one `QUORUM_REPORT_BAD` a second for each node's name, and one `QUORUM_FAILURE` a second in
+//! all: reports can be relied on where each case has names of its own, and one a child.
 
 #![forbid(unsafe_code)]
 

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     fmt, io,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 use thiserror::Error;
@@ -10,6 +11,8 @@ use thiserror::Error;
 /// A QEMU that can be driven.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
+    /// Where it is; nowhere else than in `PATH` if this is empty.
+    directory: PathBuf,
     version: Version,
 }
 
@@ -43,7 +46,7 @@ pub enum Missing {
     },
     /// This QEMU was built without the driver that all this is about.
     #[error(
-        "QEMU {version} opens no quorum, and says {said:?}: Debian's is built with quorum, {INSTALL}"
+        "QEMU {version} opens no quorum, and says {said:?}: Debian's was built with quorum, {INSTALL}"
     )]
     Quorum {
         /// Which QEMU.
@@ -59,14 +62,23 @@ impl Program {
     /// # Errors
     /// One of them is not there, or they open no quorum.
     pub fn find() -> Result<Self, Missing> {
-        let said = run(DAEMON, ["--version"])?.text;
+        Self::find_in(Path::new(""))
+    }
+
+    /// Looks for them in a directory.
+    ///
+    /// # Errors
+    /// One of them is not there, or they open no quorum.
+    pub fn find_in(directory: &Path) -> Result<Self, Missing> {
+        let directory = directory.to_owned();
+        let said = run(&directory, DAEMON, ["--version"])?.text;
         let version = Version::in_words(&said).ok_or(Missing::Version { said })?;
         let least = "driver=quorum,vote-threshold=1,children.0.driver=null-co";
-        let tried = run(IO, ["-c", "quit", "--image-opts", least])?;
+        let tried = run(&directory, IO, ["-c", "quit", "--image-opts", least])?;
         if !tried.success {
             return Err(Missing::Quorum { version, said: tried.text });
         }
-        Ok(Self { version })
+        Ok(Self { directory, version })
     }
 
     /// The storage daemon's version.
@@ -84,7 +96,7 @@ impl Program {
     /// A command that starts the storage daemon.
     #[must_use]
     pub(crate) fn daemon(&self) -> Command {
-        Command::new(DAEMON)
+        Command::new(self.directory.join(DAEMON))
     }
 
     /// Why `qemu-io --image-opts` does not open this image; `None` if it does.
@@ -92,7 +104,7 @@ impl Program {
     /// # Errors
     /// There is no `qemu-io` any more.
     pub fn refuses(&self, options: &str) -> Result<Option<String>, Missing> {
-        let opened = run(IO, ["-c", "quit", "--image-opts", options])?;
+        let opened = run(&self.directory, IO, ["-c", "quit", "--image-opts", options])?;
         let text = opened.text.trim();
         let why = text.split_once("can't open: ").map_or(text, |(_, why)| why);
         Ok((!opened.success).then(|| why.to_owned()))
@@ -124,10 +136,12 @@ struct Ran {
 }
 
 fn run(
+    directory: &Path,
     program: &'static str,
     arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
 ) -> Result<Ran, Missing> {
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
+    let output =
+        Command::new(directory.join(program)).args(arguments).stdin(Stdio::null()).output();
     let missing = |error: io::Error| Missing::Program { program, said: error.to_string() };
     let output = output.map_err(missing)?;
     let text = [output.stdout, output.stderr].concat();

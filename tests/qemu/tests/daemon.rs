@@ -7,7 +7,8 @@ use serde_json::json;
 use std::{
     env, fs,
     io::{self, BufRead, BufReader, Read, Write},
-    os::unix::net::UnixStream,
+    os::unix::{fs::symlink, net::UnixStream},
+    path::Path,
     process::{Command, Stdio},
     time::Duration,
 };
@@ -221,6 +222,32 @@ fn a_place_with_too_long_a_name_is_refused_with_the_remedy() {
     let text = refused.expect_err("no socket's name is that long").to_string();
     assert!(text.contains("107 bytes: set TMPDIR to a directory whose name is shorter"), "{text}");
     assert_eq!(fs::read_dir(&deep).expect("it is there").count(), 0, "nothing is left there");
+}
+
+#[test]
+fn what_is_missing_is_named_with_the_remedy() {
+    let remedy = "apt-get install qemu-utils";
+    let place = tempfile::tempdir().expect("it can be made");
+    let lack = |text: &str| {
+        let missing = Program::find_in(place.path()).expect_err("something is missing").to_string();
+        assert!(missing.starts_with(text) && missing.contains(remedy), "{missing}");
+    };
+    let link = |program: &str, to: &Path| symlink(to, place.path().join(program));
+    lack("qemu-storage-daemon does not start (No such file or directory");
+    link("qemu-storage-daemon", Path::new("/bin/false")).expect("it is free");
+    lack("qemu-storage-daemon --version says");
+    if qemu().is_none() {
+        return;
+    }
+    let path = env::var_os("PATH").expect("a program was found in it");
+    let mut daemons = env::split_paths(&path).map(|path| path.join("qemu-storage-daemon"));
+    let daemon = daemons.find(|daemon| daemon.exists()).expect("it was found");
+    fs::remove_file(place.path().join("qemu-storage-daemon")).expect("it is ours");
+    link("qemu-storage-daemon", &daemon).expect("it is free");
+    lack("qemu-io does not start (No such file or directory");
+    link("qemu-io", Path::new("/bin/false")).expect("it is free");
+    let version = Program::find().expect("it was found").version();
+    lack(&format!("QEMU {version} opens no quorum, and says"));
 }
 
 #[test]
