@@ -13,10 +13,10 @@ use crate::{
 };
 use serde_json::{Value, json};
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     env,
     fs::{File, Permissions},
-    io,
+    io::{self, Write},
     os::{
         fd::OwnedFd,
         unix::{
@@ -55,7 +55,9 @@ pub struct Daemon<C> {
 struct Monitor {
     stream: UnixStream,
     arrived: Vec<u8>,
-    answers: VecDeque<Result<Value, Refusal>>,
+    /// How many commands there ever were.
+    asked: u64,
+    answers: BTreeMap<u64, Result<Value, Refusal>>,
     events: Vec<Event>,
 }
 
@@ -138,7 +140,8 @@ impl<C: Child> Daemon<C> {
             monitor: Monitor {
                 stream: ours,
                 arrived: Vec::new(),
-                answers: VecDeque::new(),
+                asked: 0,
+                answers: BTreeMap::new(),
                 events: Vec::new(),
             },
             listener,
@@ -168,16 +171,14 @@ impl<C: Child> Daemon<C> {
         command: &str,
         arguments: &Value,
     ) -> Result<Result<Value, Refusal>, Error> {
-        if let Err(error) =
-            io::Write::write_all(&mut self.monitor.stream, &qmp::command(command, arguments))
-        {
-            return Err(if error.kind() == io::ErrorKind::BrokenPipe {
-                self.died()
-            } else {
-                Error::Socket { during: "QMP is written", source: error }
-            });
+        self.monitor.asked += 1;
+        let number = self.monitor.asked;
+        match self.monitor.stream.write_all(&qmp::command(number, command, arguments)) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(self.died()),
+            Err(source) => return Err(Error::Socket { during: "QMP is written", source }),
         }
-        self.until(command, |daemon| daemon.monitor.answers.pop_front())
+        self.until(command, |daemon| daemon.monitor.answers.remove(&number))
     }
 
     /// Has a command done that has to work.
@@ -296,8 +297,8 @@ impl<C: Child> Daemon<C> {
     pub fn submit(&mut self, client: Client, request: &Request) -> Result<Ticket, Error> {
         let connection = self.clients.get_mut(&client.0).expect("the client was not shut");
         let (cookie, wire) = connection.state.ask(request);
-        io::Write::write_all(&mut connection.stream, &wire)
-            .map_err(|source| Error::Socket { during: "a request is sent", source })?;
+        let sent = connection.stream.write_all(&wire);
+        sent.map_err(|source| Error::Socket { during: "a request is sent", source })?;
         Ok(Ticket { client: client.0, cookie })
     }
 

@@ -110,7 +110,8 @@ pub(crate) fn refused_json() -> Vec<(Value, &'static str)> {
     ]
 }
 
-/// Changes of an array of three that QEMU takes, and the words in which the engine refuses them.
+/// Changes of an array of three that QEMU takes or has other words for, and the words in which the engine
+/// refuses them after all else.
 pub(crate) fn refused_here_only() -> Vec<(Value, &'static str)> {
     vec![
         (json!({"vote-threshold": (1_u64 << 32) + 2}), "threshold may not exceed children count"),

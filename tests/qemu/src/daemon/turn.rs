@@ -235,7 +235,9 @@ impl<C: Child> Daemon<C> {
         while let Some(line) = qmp::take_line(&mut self.monitor.arrived).map_err(Error::Protocol)? {
             match line {
                 Line::Greeting => {}
-                Line::Answer(answer) => self.monitor.answers.push_back(answer),
+                Line::Answer(number, answer) => {
+                    self.monitor.answers.insert(number, answer);
+                }
                 Line::Event(event) => self.monitor.events.push(event),
             }
         }
