@@ -115,7 +115,13 @@ impl Environment for RealGluster {
         } else {
             pool.runs += 1;
         }
-        pool.glusterd.renew(&pool.wanted)?;
+        pool.glusterd.renew(&pool.wanted).map_err(|error| match error {
+            // Of a cluster that is there: it has volumes for fewer disks.
+            glusterd::Error::NoVolume { .. } | glusterd::Error::TooFewVolumes { .. } => {
+                EnvironmentError::Unsuited { why: error.to_string(), remedy: error.remedy() }
+            }
+            error => error.into(),
+        })?;
         let outside = files::real_outside();
         let images = block_on(pool.open(scenario))?.into_iter().zip(0..);
         let disks =
