@@ -128,7 +128,9 @@ fn holding(place: &str) -> Holding {
 }
 
 fn held(place: &str) -> Command {
-    let mut command = Command::new(env::current_exe().unwrap());
+    // Whoever tests in the background has Ctrl-C ignored, and so would all that is started.
+    let mut command = Command::new("env");
+    command.arg("--default-signal=INT").arg(env::current_exe().unwrap());
     command.env(HOLD, place).stdin(Stdio::null()).process_group(0);
     command
 }
