@@ -26,6 +26,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{self, Stdio},
+    time::Duration,
 };
 use tempfile::TempDir;
 
@@ -48,6 +49,8 @@ pub struct Daemon<C> {
     connections: u64,
     children: BTreeMap<String, C>,
     held: Vec<Held>,
+    /// How long it is waited for anything at all to happen.
+    patience: Duration,
     buffer: Vec<u8>,
 }
 
@@ -150,6 +153,7 @@ impl<C: Child> Daemon<C> {
             connections: 0,
             children: BTreeMap::new(),
             held: Vec::new(),
+            patience: turn::PATIENCE,
             buffer: vec![0; 1 << 18],
         };
         let directory = daemon.directory.path().to_string_lossy().into_owned();
@@ -196,6 +200,17 @@ impl<C: Child> Daemon<C> {
         self.process.id()
     }
 
+    /// The socket of its exports, for other clients.
+    #[must_use]
+    pub fn exports(&self) -> PathBuf {
+        self.directory.path().join(EXPORTS)
+    }
+
+    /// From now on the daemon is taken to hang once nothing has happened for so long, instead of 10 s.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
     /// The events that the daemon has sent since the last look.
     ///
     /// # Errors
@@ -204,6 +219,16 @@ impl<C: Child> Daemon<C> {
         // What it sent before this answer is here by then.
         self.settle()?;
         Ok(std::mem::take(&mut self.monitor.events))
+    }
+
+    /// Waits until an event of this name is there for the next look.
+    ///
+    /// # Errors
+    /// The daemon is gone, or does nothing any more.
+    pub fn until_event(&mut self, name: &str) -> Result<(), Error> {
+        self.until(name, |daemon| {
+            daemon.monitor.events.iter().any(|event| event.name == name).then_some(())
+        })
     }
 
     /// Waits until the daemon has taken note of all that it was sent.
@@ -253,8 +278,21 @@ impl<C: Child> Daemon<C> {
     /// # Errors
     /// The node cannot be exported, or the daemon is gone or hangs.
     pub fn export(&mut self, node: &str) -> Result<Client, Error> {
-        let export =
-            json!({"type": "nbd", "id": node, "node-name": node, "name": node, "writable": true});
+        self.export_as(node, true)
+    }
+
+    /// The same for a node that is only to be read.
+    ///
+    /// # Errors
+    /// The node cannot be exported, or the daemon is gone or hangs.
+    pub fn export_read_only(&mut self, node: &str) -> Result<Client, Error> {
+        self.export_as(node, false)
+    }
+
+    fn export_as(&mut self, node: &str, writable: bool) -> Result<Client, Error> {
+        let export = json!({
+            "type": "nbd", "id": node, "node-name": node, "name": node, "writable": writable,
+        });
         self.obey("block-export-add", &export)?;
         self.connect(node)
     }

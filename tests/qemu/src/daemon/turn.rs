@@ -19,9 +19,8 @@ use std::{
     time::Duration,
 };
 
-/// How long it is waited for anything at all to happen.
+/// How long it is waited for anything at all to happen, unless somebody says otherwise.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
-const PATIENCE_SECONDS: i64 = 10;
 
 /// Where something has arrived.
 struct Ready {
@@ -91,7 +90,9 @@ impl<C: Child> Daemon<C> {
         waiting.push(PollFd::new(&self.listener, PollFlags::IN));
         let streams = served.iter().chain(&clients).map(|(_, stream)| *stream);
         waiting.extend(streams.map(|stream| PollFd::new(stream, PollFlags::IN)));
-        let patience = Timespec { tv_sec: PATIENCE_SECONDS, tv_nsec: 0 };
+        let seconds = self.patience.as_secs().try_into().unwrap_or(i64::MAX);
+        let nanoseconds = self.patience.subsec_nanos().into();
+        let patience = Timespec { tv_sec: seconds, tv_nsec: nanoseconds };
         let count = loop {
             match poll(&mut waiting, Some(&patience)) {
                 Err(Unwaited::INTR) => {}
@@ -124,7 +125,7 @@ impl<C: Child> Daemon<C> {
         } else {
             format!("; requests of {} are held and may be what it waits for", held.join(", "))
         };
-        Error::Silent { asked: asked.into(), seconds: PATIENCE.as_secs(), held }
+        Error::Silent { asked: asked.into(), seconds: self.patience.as_secs(), held }
     }
 
     /// The number of a new connection.
