@@ -6,6 +6,7 @@
 #[expect(dead_code, reason = "the engine's own tests ask for more")]
 mod bed;
 mod daemon;
+mod findings;
 mod options;
 mod reads;
 #[path = "../../gfapi/src/require.rs"]

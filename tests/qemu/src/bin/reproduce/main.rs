@@ -1,0 +1,118 @@
+//! Shows a defect of the machine's QEMU, step by step, and says whether it has it.
+//!
+//! - `array`: an array in QEMU whose children do as they are told, and which tells all that happens,
+//! - `overlap`, `members`, `votes`, `reports`, `options`, `around`, `status`: what there is to show, by what it is
+//!   about.
+
+#![forbid(unsafe_code)]
+
+mod around;
+mod array;
+mod members;
+mod options;
+mod overlap;
+mod reports;
+mod status;
+mod votes;
+
+use quorate_qemu::{Error, Program};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::{
+    env,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+/// Something that QEMU does and should not.
+struct Finding {
+    /// As in `FINDINGS.md`.
+    id: &'static str,
+    title: &'static str,
+    /// What the engine does in its place.
+    ours: &'static str,
+    /// The scenarios of the catalog that show that.
+    scenarios: &'static [&'static str],
+    /// Shows it; whether it could be seen.
+    show: fn(&Program) -> Result<bool, Error>,
+}
+
+const FINDINGS: [&[Finding]; 7] = [
+    &overlap::FINDINGS,
+    &members::FINDINGS,
+    &around::FINDINGS,
+    &options::FINDINGS,
+    &status::FINDINGS,
+    &votes::FINDINGS,
+    &reports::FINDINGS,
+];
+
+const USAGE: &str = "\
+usage: reproduce            lists what can be shown
+       reproduce ID ...     shows these, such as D1
+       reproduce all        shows everything
+The last line of each is its verdict. Exit code 0: tried; 2: could not be tried";
+
+fn main() -> ExitCode {
+    let mut findings: Vec<_> = FINDINGS.into_iter().flatten().collect();
+    findings.sort_by_key(|finding| finding.id);
+    let asked: Vec<String> = env::args().skip(1).collect();
+    if asked.is_empty() {
+        for Finding { id, title, .. } in findings {
+            tell(&format!("{id:4} {title}"));
+        }
+        return ExitCode::SUCCESS;
+    }
+    if asked.iter().any(|asked| asked == "--help") {
+        tell(USAGE);
+        return ExitCode::SUCCESS;
+    }
+    let all = asked == ["all"];
+    let is = |finding: &Finding, asked: &str| finding.id.eq_ignore_ascii_case(asked);
+    if let Some(unknown) =
+        asked.iter().find(|asked| !all && !findings.iter().any(|finding| is(finding, asked)))
+    {
+        return fail(&format!(
+            "there is no '{unknown}': without arguments all are listed\n{USAGE}"
+        ));
+    }
+    let program = match Program::find() {
+        Ok(program) => program,
+        Err(missing) => return fail(&missing.to_string()),
+    };
+    // A daemon that aborts must not leave its memory in a file: what is started here inherits the limit.
+    let none = Rlimit { current: Some(0), maximum: getrlimit(Resource::Core).maximum };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        return fail(&format!("cannot keep QEMU from leaving core files: {error}"));
+    }
+    findings.retain(|finding| all || asked.iter().any(|asked| is(finding, asked)));
+    for finding in findings {
+        if let Err(error) = show(finding, &program) {
+            return fail(&format!("{} could not be tried: {error}", finding.id));
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn show(finding: &Finding, program: &Program) -> Result<(), Error> {
+    let Finding { id, title, ours, scenarios, show } = finding;
+    tell(&format!("{id}: {title}"));
+    let seen = show(program)?;
+    let scenarios = scenarios.iter().map(|name| format!("`quorate run {name}`"));
+    let scenarios = scenarios.collect::<Vec<_>>().join(", ");
+    tell(&format!("  Quorate: {ours} ({scenarios})"));
+    let verdict = if seen { "reproduced" } else { "not reproduced" };
+    tell(&format!("{id} {verdict} on QEMU {}", program.version()));
+    Ok(())
+}
+
+/// One line to whoever watches.
+fn tell(line: &str) {
+    // Who has closed it does not want to know more.
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+fn fail(why: &str) -> ExitCode {
+    // As above.
+    let _ = writeln!(io::stderr(), "{why}");
+    ExitCode::from(2)
+}
