@@ -1,13 +1,14 @@
 //! Shows a defect of the machine's QEMU, step by step, and says whether it has it.
 //!
 //! - `array`: an array in QEMU whose children do as they are told, and which tells all that happens,
-//! - `overlap`, `members`, `votes`, `reports`, `options`, `around`, `status`: what there is to show, by what it is
+//! - `overlap`, `members`, `lost`, `votes`, `reports`, `options`, `around`, `status`: what there is to show, by what it is
 //!   about.
 
 #![forbid(unsafe_code)]
 
 mod around;
 mod array;
+mod lost;
 mod members;
 mod options;
 mod overlap;
@@ -36,9 +37,10 @@ struct Finding {
     show: fn(&Program) -> Result<bool, Error>,
 }
 
-const FINDINGS: [&[Finding]; 7] = [
+const FINDINGS: [&[Finding]; 8] = [
     &overlap::FINDINGS,
     &members::FINDINGS,
+    &lost::FINDINGS,
     &around::FINDINGS,
     &options::FINDINGS,
     &status::FINDINGS,
