@@ -34,11 +34,11 @@ const FILE_BYTES: u64 = 4 << 20;
 const RUN: usize = 4096;
 
 fn never_ending_change(program: &Program) -> Result<bool, Error> {
-    let place = tempfile::tempdir().map_err(|source| unusable("files are made", source))?;
     // QEMU's own children: they answer at once, and tell their holes.
     let mut store: Daemon<Disk> = Daemon::start(program)?;
     for child in CHILDREN {
-        let path = place.path().join(child);
+        // In the daemon's own directory, which is removed however this ends.
+        let path = store.exports().with_file_name(child);
         sparse(&path).map_err(|source| unusable("files are made", source))?;
         let node = json!({
             "driver": "file", "node-name": child, "filename": path.to_string_lossy(),
