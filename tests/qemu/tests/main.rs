@@ -13,6 +13,7 @@ mod reads;
 mod require;
 #[path = "../../engine/src/options/rows.rs"]
 mod rows;
+mod sequences;
 #[path = "../../engine/src/stage.rs"]
 #[expect(dead_code, reason = "the engine's own tests ask for more")]
 mod stage;

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const CASES: u64 = 200;
 const SEED: u64 = 1;
 /// What NBD carries, but for `EOVERFLOW`.
-const ERRORS: [Errno; 7] = [
+pub(super) const ERRORS: [Errno; 7] = [
     Errno::EPERM,
     Errno::EIO,
     Errno::ENOMEM,
@@ -214,7 +214,7 @@ fn theirs(daemon: &mut Daemon<Medium>, case: &Case, seed: u64) -> (Outcome, Vec<
 }
 
 /// A report in the words of the stage.
-fn report(event: &Event, seed: u64) -> String {
+pub(super) fn report(event: &Event, seed: u64) -> String {
     let node = text(event, "node-name");
     let child = node.strip_suffix(&format!("-{seed}")).expect("it is a child of this case");
     let outcome = match event.data.get("error") {
@@ -232,6 +232,6 @@ fn sectors(event: &Event) -> String {
     format!("{}+{}", number("sector-num"), number("sectors-count"))
 }
 
-fn text(event: &Event, key: &str) -> String {
+pub(super) fn text(event: &Event, key: &str) -> String {
     event.data.get(key).and_then(Value::as_str).expect("events have it").into()
 }

@@ -1,0 +1,280 @@
+//! A few requests after each other of many small arrays: what the real QEMU makes of them, and what the engine does.
+//!
+//! A case is drawn from its seed ([`case`]): the array, what its children hold, three to eight requests, which child
+//! fails in what, and who of those that were asked answers next. Every request to a child is held on both sides and
+//! answered in that order, each when the array has dealt with the answer before. Compared for every request are
+//! what it came to, what each child was asked for, in the order of the answers (kind, extent, flags, and the bytes with
+//! runs as one), where in between somebody was reported, and every byte of every child thereafter.
+//!
+//! `QUORUM_FAILURE` is compared by `reads.rs`. What is known to differ is a [`Known`], and is counted.
+
+mod case;
+mod ours;
+mod theirs;
+
+use super::{qemu, say};
+use case::{Case, Reads};
+use quorate_engine::Errno;
+use quorate_qemu::{Program, Request};
+use std::collections::BTreeMap;
+use theirs::Theirs;
+
+/// At least so many requests are compared from each seed on.
+const REQUESTS: usize = 500;
+const SEED: u64 = 1;
+
+/// What it is, and a change of a case that comes to the same.
+type Mistake = (&'static str, fn(&mut Case));
+
+/// What an engine could do wrong, as changes of what it is given; the comparison has to notice each.
+const MISTAKES: [Mistake; 4] = [
+    ("a vote that asks for one more", |case| {
+        case.threshold = (case.threshold + 1).min(case.children.len());
+    }),
+    ("rewrites that are forgotten", |case| {
+        if case.reads == Reads::Rewriting {
+            case.reads = Reads::Voted;
+        }
+    }),
+    ("fifo reads that are voted on", |case| {
+        if case.reads == Reads::Fifo {
+            case.reads = Reads::Voted;
+        }
+    }),
+    ("writes that forget to flush", |case| {
+        for turn in &mut case.turns {
+            if let Request::Write { fua, .. } = &mut turn.request {
+                *fua = false;
+            }
+        }
+    }),
+];
+/// The most cases that a mistake may take to be noticed.
+const UNNOTICED_MAX: usize = 1000;
+
+/// What a case came to.
+#[derive(Debug, Default)]
+struct Played {
+    steps: Vec<Step>,
+    /// For each step the number of QEMU's array.
+    arrays: Vec<u64>,
+}
+
+/// What a request came to.
+#[derive(Debug, Default)]
+struct Step {
+    /// None if a verifier has found a difference.
+    reply: Option<Result<Vec<u8>, Errno>>,
+    /// What children were asked for, and the first report of each.
+    lines: Vec<String>,
+    /// Further reports of the same children.
+    again: Vec<String>,
+    /// What each child holds.
+    media: Vec<Vec<u8>>,
+}
+
+impl Step {
+    /// Whose event it is.
+    fn teller(line: &str) -> &str {
+        line.split(' ').nth(1).expect("every event has a node")
+    }
+
+    fn tell(&mut self, line: String) {
+        if let Some(line) = self.tell_once(line) {
+            self.again.push(line);
+        }
+    }
+
+    /// Takes down an event, but gives it back if it is not the node's first.
+    fn tell_once(&mut self, line: String) -> Option<String> {
+        let teller = Self::teller(&line);
+        let told = self.lines.iter().any(|l| l.starts_with('!') && Self::teller(l) == teller);
+        if told {
+            return Some(line);
+        }
+        self.lines.push(line);
+        None
+    }
+
+    fn reports(&self) -> bool {
+        self.lines.iter().any(|line| line.starts_with('!'))
+    }
+
+    /// Where it differs from that of QEMU.
+    fn difference(&self, theirs: &Self) -> Option<String> {
+        if self.lines != theirs.lines {
+            return Some(format!("ours   {:?}\ntheirs {:?}", self.lines, theirs.lines));
+        }
+        if self.reply != theirs.reply {
+            return Some(format!("ours   {:?}\ntheirs {:?}", self.reply, theirs.reply));
+        }
+        let child = self.media.iter().zip(&theirs.media).position(|(a, b)| a != b)?;
+        let (ours, theirs) = (&self.media[child], &theirs.media[child]);
+        let at = ours.iter().zip(theirs).position(|(a, b)| a != b)?;
+        let (a, b) = (char::from(ours[at]), char::from(theirs[at]));
+        Some(format!("byte {at} of c{child}: {a:?} is ours, {b:?} theirs"))
+    }
+}
+
+impl Played {
+    /// The first difference from what QEMU did.
+    fn difference(&self, theirs: &Self) -> Option<String> {
+        let steps = self.steps.iter().zip(&theirs.steps).enumerate();
+        let of = |(at, (a, b)): (_, (&Step, &Step))| {
+            a.difference(b).map(|text| format!("request {at}:\n{text}"))
+        };
+        let counts = (self.steps.len(), theirs.steps.len());
+        let ends = || (counts.0 != counts.1).then(|| format!("of {counts:?} requests"));
+        steps.map(of).find_map(|found| found).or_else(ends)
+    }
+}
+
+/// What is known to differ. It is compared as far as it goes, and counted apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Known {
+    /// A verifier that finds a difference.
+    EndsAtMismatch,
+    /// A child that is reported twice or more in one request.
+    HoldsReportsBack,
+}
+
+impl Known {
+    fn of(step: &Step) -> Vec<Self> {
+        let mismatch = step.reply.is_none().then_some(Self::EndsAtMismatch);
+        let again = (!step.again.is_empty()).then_some(Self::HoldsReportsBack);
+        [mismatch, again].into_iter().flatten().collect()
+    }
+
+    fn why(self) -> &'static str {
+        match self {
+            Self::EndsAtMismatch => {
+                "QEMU ends its process where blkverify finds a difference, and the engine answers EIO; what \
+                 each says of the place is compared"
+            }
+            Self::HoldsReportsBack => {
+                "QEMU's monitor holds further reports of a node back for a second and lets the last of \
+                 them pass; it has to come, but its place among others is not compared"
+            }
+        }
+    }
+}
+
+/// What was compared, and how it came out.
+#[derive(Default)]
+struct Tally {
+    cases: usize,
+    requests: usize,
+    succeeded: usize,
+    asked: usize,
+    reports: usize,
+    known: BTreeMap<Known, usize>,
+    differences: Vec<String>,
+    /// After how many cases each mistake was noticed.
+    noticed: BTreeMap<&'static str, usize>,
+}
+
+#[test]
+fn the_engine_goes_through_sequences_as_qemu_does() {
+    let Some(program) = qemu() else { return };
+    let given = std::env::var("QUORATE_SEED").ok();
+    let given = given.map(|text| text.parse().expect("QUORATE_SEED is a number"));
+    compare(&program, SEED, REQUESTS);
+    if let Some(given) = given {
+        compare(&program, given, REQUESTS);
+    }
+}
+
+#[test]
+#[ignore = "it takes minutes"]
+fn twenty_thousand_requests_come_to_the_same() {
+    let Some(program) = qemu() else { return };
+    compare(&program, 1_000_000, 20_000);
+}
+
+/// Compares at least so many requests, of cases from a seed on.
+fn compare(program: &Program, first: u64, requests: usize) {
+    let mut tally = Tally::default();
+    // Verifiers end their daemon.
+    let (mut lasting, mut verifying) = (Theirs::start(program), Theirs::start(program));
+    let mut unnoticed = MISTAKES.to_vec();
+    let mut seed = first;
+    while tally.requests < requests {
+        let case = Case::of(seed);
+        let ours = ours::play(&case);
+        let verifies = case.reads == Reads::Verifying;
+        let daemon = if verifies { &mut verifying } else { &mut lasting };
+        let theirs = daemon.play(&case).unwrap_or_else(|error| panic!("{error}\n{case:#?}"));
+        let difference = ours.difference(&theirs);
+        if let Some(text) = &difference {
+            tally.differences.push(format!("seed {seed}, {text}\n{case:?}"));
+        }
+        tally.count(&ours);
+        let ended = theirs.steps.last().is_some_and(|step| step.reply.is_none());
+        if difference.is_none() && !ended {
+            let steps = ours.steps.iter().zip(&theirs.arrays);
+            steps.for_each(|(step, &array)| daemon.expect(array, step));
+        }
+        unnoticed.retain(|(name, make)| {
+            let mut mistaken = case.clone();
+            make(&mut mistaken);
+            let misses = ours::play(&mistaken).difference(&theirs).is_none();
+            if !misses {
+                tally.noticed.insert(name, tally.cases);
+            }
+            misses
+        });
+        seed = seed.wrapping_add(1);
+    }
+    let differ = tally.differences.len();
+    tally.say(program, first);
+    assert!(
+        tally.differences.is_empty(),
+        "{differ} cases differ from QEMU {}, first of all\n{}\n\
+         QUORATE_SEED=… cargo test -p quorate-qemu the_engine_goes_through_sequences_as_qemu_does",
+        program.version(),
+        tally.differences.into_iter().take(3).collect::<Vec<_>>().join("\n\n"),
+    );
+    for daemon in [lasting, verifying] {
+        daemon.finish().expect("the daemon lives");
+    }
+    for (name, _) in MISTAKES {
+        let after = tally.noticed.get(name).copied();
+        assert!(after.is_some_and(|cases| cases <= UNNOTICED_MAX), "{name} is noticed: {after:?}");
+    }
+}
+
+impl Tally {
+    fn count(&mut self, played: &Played) {
+        self.cases += 1;
+        self.requests += played.steps.len();
+        for step in &played.steps {
+            self.succeeded += usize::from(matches!(step.reply, Some(Ok(_))));
+            let reports = step.lines.iter().filter(|line| line.starts_with('!')).count();
+            self.asked += step.lines.len() - reports;
+            self.reports += reports + step.again.len();
+            for known in Known::of(step) {
+                *self.known.entry(known).or_default() += 1;
+            }
+        }
+    }
+
+    fn say(&self, program: &Program, first: u64) {
+        say(&format!(
+            "qemu {}: {} requests of {} cases compared from seed {first} on, of which {} succeed; {} requests to \
+             children, {} reports; {} cases differ",
+            program.version(),
+            self.requests,
+            self.cases,
+            self.succeeded,
+            self.asked,
+            self.reports,
+            self.differences.len(),
+        ));
+        for (known, count) in &self.known {
+            say(&format!("known, in {count} of them: {}", known.why()));
+        }
+        for (name, cases) in &self.noticed {
+            say(&format!("{name}: noticed in case {cases}"));
+        }
+    }
+}
