@@ -19,9 +19,18 @@ pub(super) struct Theirs<'a> {
     daemon: Daemon<Disk>,
     /// How many arrays there ever were. Their nodes are named by it.
     arrays: u64,
-    expected: BTreeMap<String, Vec<String>>,
-    late: BTreeMap<String, Vec<String>>,
+    /// Further reports of nodes in one request, as they should come.
+    expected: Reports,
+    /// Those that have come.
+    late: Reports,
+    /// Of how many nodes they will never come.
+    lost: usize,
+    /// A verifier has found a difference.
+    dead: bool,
 }
+
+/// By node.
+type Reports = BTreeMap<String, Vec<String>>;
 
 /// A child that keeps every request waiting if it is told to.
 struct Disk {
@@ -49,13 +58,17 @@ struct Open {
 impl<'a> Theirs<'a> {
     pub(super) fn start(program: &'a Program) -> Self {
         let daemon = Daemon::start(program).expect("it starts");
-        let (expected, late) = (BTreeMap::new(), BTreeMap::new());
-        Self { program, daemon, arrays: 0, expected, late }
+        let (expected, late) = (Reports::new(), Reports::new());
+        Self { program, daemon, arrays: 0, expected, late, lost: 0, dead: false }
     }
 
-    /// Plays a case. The array is opened anew, by other names, after each request with a report: so QEMU's monitor
-    /// holds the first of a node in a request back never.
+    /// Plays a case. After each request with a report the array is opened anew by other names: so QEMU's monitor
+    /// never holds back the first report of a node in a request.
     pub(super) fn play(&mut self, case: &Case) -> Result<Played, Error> {
+        if self.dead {
+            self.bury();
+            self.daemon = Daemon::start(self.program)?;
+        }
         let count = case.children.len();
         let images = (0..count).map(|child| case.image(child));
         let media = images.map(|bytes| Medium { bytes, holds_reads: false }).collect();
@@ -67,23 +80,19 @@ impl<'a> Theirs<'a> {
                 open = self.open(case, media)?;
             }
             let mut step = Step::default();
-            let died = match self.ask(&open, turn, &mut step) {
-                Ok(()) => false,
+            match self.ask(&open, turn, &mut step) {
+                Ok(()) => {}
                 Err(Error::Died { said, .. }) if case.reads == Reads::Verifying => {
                     step.lines.extend(said.lines().map(mismatch));
-                    true
+                    self.dead = true;
                 }
                 Err(error) => return Err(error),
-            };
+            }
             let bytes = |name| self.daemon.child(name).medium.bytes.clone();
             step.media = open.names.iter().map(String::as_str).map(bytes).collect();
             played.steps.push(step);
             played.arrays.push(open.array);
-            if died {
-                // What its monitor held back is gone with it.
-                self.expected.clear();
-                self.late.clear();
-                self.daemon = Daemon::start(self.program)?;
+            if self.dead {
                 return Ok(played);
             }
         }
@@ -172,13 +181,7 @@ impl<'a> Theirs<'a> {
     }
 
     fn note(&mut self, open: &Open, event: &Event, step: &mut Step) {
-        if event.name != "QUORUM_REPORT_BAD" {
-            return;
-        }
-        let node = text(event, "node-name");
-        let array = node.rsplit_once('-').and_then(|(_, array)| array.parse().ok());
-        let array = array.expect("every child is named by its array");
-        let line = report(event, array);
+        let Some((node, array, line)) = reported(event) else { return };
         let late = if array == open.array { step.tell_once(line) } else { Some(line) };
         if let Some(line) = late {
             self.late.entry(node).or_default().push(line);
@@ -193,20 +196,27 @@ impl<'a> Theirs<'a> {
         }
     }
 
-    /// Waits for all reports that are late. Of each node the last one comes, and others may have been dropped for it.
-    pub(super) fn finish(mut self) -> Result<(), Error> {
-        let lasts = |reports: &BTreeMap<String, Vec<String>>| -> BTreeMap<String, Option<String>> {
-            reports.iter().map(|(node, lines)| (node.clone(), lines.last().cloned())).collect()
-        };
+    /// Gives up what the monitor of a daemon that is dead held back.
+    fn bury(&mut self) {
+        let (expected, late) = (lasts(&self.expected), lasts(&self.late));
+        self.lost += expected.iter().filter(|(node, line)| late.get(*node) != Some(*line)).count();
+        self.expected.clear();
+        self.late.clear();
+        self.dead = false;
+    }
+
+    /// Waits for all reports that are late: of each node the last one comes, and others may have been dropped for it.
+    /// Of how many nodes they died with a daemon.
+    pub(super) fn finish(mut self) -> Result<usize, Error> {
+        if self.dead {
+            self.bury();
+        }
         for _ in 0..LOOKS_MAX {
             if lasts(&self.expected) == lasts(&self.late) {
                 break;
             }
             for event in self.daemon.events()? {
-                if event.name == "QUORUM_REPORT_BAD" {
-                    let node = text(&event, "node-name");
-                    let array = node.rsplit_once('-').and_then(|(_, array)| array.parse().ok());
-                    let line = report(&event, array.expect("every child is named by its array"));
+                if let Some((node, _, line)) = reported(&event) {
                     self.late.entry(node).or_default().push(line);
                 }
             }
@@ -216,8 +226,23 @@ impl<'a> Theirs<'a> {
             let expected = &self.expected[&node];
             assert!(lines.iter().all(|line| expected.contains(line)), "{lines:?} of {expected:?}");
         }
-        Ok(())
+        Ok(self.lost)
     }
+}
+
+fn lasts(reports: &Reports) -> BTreeMap<&str, Option<&String>> {
+    reports.iter().map(|(node, lines)| (node.as_str(), lines.last())).collect()
+}
+
+/// The node of a report, the number of its array, and the report in the words of the stage.
+fn reported(event: &Event) -> Option<(String, u64, String)> {
+    if event.name != "QUORUM_REPORT_BAD" {
+        return None;
+    }
+    let node = text(event, "node-name");
+    let array = node.rsplit_once('-').and_then(|(_, array)| array.parse().ok());
+    let array = array.expect("every child is named by its array");
+    Some((node, array, report(event, array)))
 }
 
 /// A request to a child in the words of the stage.
