@@ -167,9 +167,13 @@ impl Dice {
         }
         let mut of = ["", "", "", "read", "write", "zero", "flush"][self.below(7)];
         let mut error = errors[self.below(2)];
-        // A child that refuses zeroes is asked to write them.
-        if matches!(request, Request::Zeroes { .. }) && self.once_in(3) {
-            (of, error) = ("zero", Errno::ENOTSUP);
+        // A child that refuses zeroes is asked to write them. If most refuse that, too, the array writes.
+        if matches!(request, Request::Zeroes { .. }) {
+            match self.below(3) {
+                0 => (of, error) = ("zero", Errno::ENOTSUP),
+                1 => (of, error) = ("", Errno::ENOTSUP),
+                _ => {}
+            }
         }
         Some(Fault { of, error })
     }
