@@ -54,9 +54,23 @@ pub(super) struct Fault {
     /// The beginning of such a request's line.
     pub(super) of: &'static str,
     pub(super) error: Errno,
+    /// How often, in one turn.
+    pub(super) times: usize,
+}
+
+/// The turn as far as it has come.
+pub(super) struct Script<'a> {
+    order: &'a [usize],
+    faults: Vec<Option<Fault>>,
 }
 
 impl Turn {
+    pub(super) fn script(&self) -> Script<'_> {
+        Script { order: &self.order, faults: self.faults.clone() }
+    }
+}
+
+impl Script<'_> {
     /// Which of these lines is answered next.
     pub(super) fn next(&self, waiting: &[String]) -> Option<usize> {
         let of = |child: &usize| {
@@ -66,10 +80,16 @@ impl Turn {
         self.order.iter().find_map(of)
     }
 
-    /// How a child fails in what this line says.
-    pub(super) fn fault(&self, child: usize, line: &str) -> Option<Errno> {
-        let fault = self.faults[child]?;
-        line.starts_with(&format!("c{child} {}", fault.of)).then_some(fault.error)
+    /// How the child that was asked for what this line says fails now, if it does.
+    pub(super) fn fault(&mut self, line: &str) -> Option<Errno> {
+        for (child, fault) in self.faults.iter_mut().enumerate() {
+            let Some(fault) = fault else { continue };
+            if fault.times > 0 && line.starts_with(&format!("c{child} {}", fault.of)) {
+                fault.times -= 1;
+                return Some(fault.error);
+            }
+        }
+        None
     }
 }
 
@@ -175,7 +195,8 @@ impl Dice {
                 _ => {}
             }
         }
-        Some(Fault { of, error })
+        let times = [1, 2, usize::MAX, usize::MAX][self.below(4)];
+        Some(Fault { of, error, times })
     }
 }
 

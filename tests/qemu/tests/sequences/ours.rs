@@ -30,13 +30,7 @@ pub(super) fn play(case: &Case) -> Played {
     bed.stage.hold("");
     let mut played = Played::default();
     for turn in &case.turns {
-        for (child, fault) in turn.faults.iter().enumerate() {
-            // The rule of an earlier turn does not hold any more.
-            bed.stage.rule(&format!("c{child} "), Outcome::Obeyed);
-            if let Some(fault) = fault {
-                bed.stage.fail(&format!("c{child} {}", fault.of), fault.error);
-            }
-        }
+        let mut script = turn.script();
         let mut task = Task::start(ask(&bed.array, &turn.request));
         let (mut step, mut waiting, mut verified) = (Step::default(), Vec::new(), true);
         loop {
@@ -50,8 +44,10 @@ pub(super) fn play(case: &Case) -> Played {
             if !waiting.is_empty() && !task.waits() {
                 step.lines.push("answered".into());
             }
-            let Some(at) = turn.next(&waiting) else { break };
+            let Some(at) = script.next(&waiting) else { break };
             let line = waiting.remove(at);
+            // Whatever an earlier rule says of such a line.
+            bed.stage.rule(&line, script.fault(&line).map_or(Outcome::Obeyed, Outcome::Failed));
             bed.stage.release(&line);
             step.lines.push(line);
             task.done();

@@ -136,6 +136,7 @@ impl<'a> Theirs<'a> {
     }
 
     fn ask(&mut self, open: &Open, turn: &Turn, step: &mut Step) -> Result<(), Error> {
+        let mut script = turn.script();
         let ticket = self.daemon.submit(open.client, &turn.request)?;
         loop {
             self.quiet(open, ticket, step)?;
@@ -145,11 +146,9 @@ impl<'a> Theirs<'a> {
             if !waiting.is_empty() && step.reply.is_some() {
                 step.lines.push("answered".into());
             }
-            let Some(at) = turn.next(&waiting) else { return Ok(()) };
+            let Some(at) = script.next(&waiting) else { return Ok(()) };
             let (held, line) = (held[at].clone(), &waiting[at]);
-            let child = open.names.iter().position(|name| *name == held.child);
-            let child = child.expect("no other children are told to wait");
-            let reply = match turn.fault(child, line) {
+            let reply = match script.fault(line) {
                 Some(error) => Err(error),
                 None => match self.daemon.child(&held.child).medium.answer(&held.request) {
                     Answer::Now(reply) => reply,
