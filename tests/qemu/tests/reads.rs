@@ -208,15 +208,15 @@ fn theirs(daemon: &mut Daemon<Medium>, case: &Case, seed: u64) -> (Outcome, Vec<
     }
     let (bad, other): (Vec<_>, Vec<_>) =
         events.into_iter().partition(|event| event.name == "QUORUM_REPORT_BAD");
-    let reports = bad.iter().map(|event| report(event, seed)).collect();
+    let reports = bad.iter().map(|event| report(event, &seed.to_string())).collect();
     let failures = other.into_iter().filter(|event| event.name == "QUORUM_FAILURE").collect();
     (Outcome { reply: reply.map(|data| letters(&data)), reports }, failures)
 }
 
 /// A report in the words of the stage.
-pub(super) fn report(event: &Event, seed: u64) -> String {
+pub(super) fn report(event: &Event, array: &str) -> String {
     let node = text(event, "node-name");
-    let child = node.strip_suffix(&format!("-{seed}")).expect("it is a child of this case");
+    let child = node.strip_suffix(&format!("-{array}")).expect("it is a child of this array");
     let outcome = match event.data.get("error") {
         None => "outvoted".into(),
         Some(error) => {

@@ -61,8 +61,8 @@ const CASES_MAX: usize = 1000;
 #[derive(Debug, Default)]
 struct Played {
     steps: Vec<Step>,
-    /// For each step the number of QEMU's array.
-    arrays: Vec<u64>,
+    /// For each step what QEMU's array is called behind its first dash.
+    arrays: Vec<String>,
 }
 
 /// What a request came to.
@@ -212,14 +212,14 @@ fn compare(program: &Program, first: u64, requests: usize) {
         let ours = ours::play(&case);
         let verifies = case.reads == Reads::Verifying;
         let daemon = if verifies { &mut verifying } else { &mut lasting };
-        let theirs = daemon.play(&case).unwrap_or_else(|error| panic!("{error}\n{case:#?}"));
-        let difference = ours.difference(&theirs);
-        if let Some(text) = &difference {
+        let theirs = daemon.play(&case, seed);
+        let theirs = theirs.unwrap_or_else(|error| panic!("seed {seed}: {error}\n{case:?}"));
+        if let Some(text) = ours.difference(&theirs) {
             tally.differences.insert(seed, format!("{text}\n{case:?}"));
         }
         tally.count(&ours);
         let steps = ours.steps.iter().zip(&theirs.arrays);
-        steps.for_each(|(step, &array)| daemon.expect(array, step));
+        steps.for_each(|(step, array)| daemon.expect(array, step));
         unnoticed.retain(|(name, make)| {
             let mut mistaken = case.clone();
             make(&mut mistaken);

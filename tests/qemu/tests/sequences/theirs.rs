@@ -17,8 +17,6 @@ use std::collections::BTreeMap;
 pub(super) struct Theirs<'a> {
     program: &'a Program,
     daemon: Daemon<Disk>,
-    /// How many arrays there ever were. Their nodes are named by it.
-    arrays: u64,
     /// Further reports of nodes in one request, as they should come.
     expected: Reports,
     /// Those that have come.
@@ -50,7 +48,8 @@ impl Child for Disk {
 
 /// An array that is open, and the names of its children.
 struct Open {
-    array: u64,
+    /// The case's seed and the first request: what its nodes are named by.
+    array: String,
     client: Client,
     names: Vec<String>,
 }
@@ -59,12 +58,12 @@ impl<'a> Theirs<'a> {
     pub(super) fn start(program: &'a Program) -> Self {
         let daemon = Daemon::start(program).expect("it starts");
         let (expected, late) = (Reports::new(), Reports::new());
-        Self { program, daemon, arrays: 0, expected, late, lost: 0, dead: false }
+        Self { program, daemon, expected, late, lost: 0, dead: false }
     }
 
     /// Plays a case. After each request with a report the array is opened anew by other names: so QEMU's monitor
     /// never holds back the first report of a node in a request.
-    pub(super) fn play(&mut self, case: &Case) -> Result<Played, Error> {
+    pub(super) fn play(&mut self, case: &Case, seed: u64) -> Result<Played, Error> {
         if self.dead {
             self.bury();
             self.daemon = Daemon::start(self.program)?;
@@ -72,12 +71,12 @@ impl<'a> Theirs<'a> {
         let count = case.children.len();
         let images = (0..count).map(|child| case.image(child));
         let media = images.map(|bytes| Medium { bytes, holds_reads: false }).collect();
-        let mut open = self.open(case, media)?;
+        let mut open = self.open(case, media, format!("{seed}-0"))?;
         let mut played = Played::default();
-        for turn in &case.turns {
+        for (at, turn) in case.turns.iter().enumerate() {
             if played.steps.last().is_some_and(Step::reports) {
                 let media = self.close(&open)?;
-                open = self.open(case, media)?;
+                open = self.open(case, media, format!("{seed}-{at}"))?;
             }
             let mut step = Step::default();
             match self.ask(&open, turn, &mut step) {
@@ -91,7 +90,7 @@ impl<'a> Theirs<'a> {
             let bytes = |name| self.daemon.child(name).medium.bytes.clone();
             step.media = open.names.iter().map(String::as_str).map(bytes).collect();
             played.steps.push(step);
-            played.arrays.push(open.array);
+            played.arrays.push(open.array.clone());
             if self.dead {
                 return Ok(played);
             }
@@ -100,9 +99,8 @@ impl<'a> Theirs<'a> {
         Ok(played)
     }
 
-    fn open(&mut self, case: &Case, media: Vec<Medium>) -> Result<Open, Error> {
-        self.arrays += 1;
-        let (array, daemon) = (self.arrays, &mut self.daemon);
+    fn open(&mut self, case: &Case, media: Vec<Medium>, array: String) -> Result<Open, Error> {
+        let daemon = &mut self.daemon;
         let name = format!("q-{array}");
         let names: Vec<_> = (0..media.len()).map(|child| format!("c{child}-{array}")).collect();
         for (name, medium) in names.iter().zip(media) {
@@ -188,7 +186,7 @@ impl<'a> Theirs<'a> {
     }
 
     /// Expects the further reports of a step.
-    pub(super) fn expect(&mut self, array: u64, step: &Step) {
+    pub(super) fn expect(&mut self, array: &str, step: &Step) {
         for line in &step.again {
             let node = format!("{}-{array}", Step::teller(line));
             self.expected.entry(node).or_default().push(line.clone());
@@ -233,15 +231,15 @@ fn lasts(reports: &Reports) -> BTreeMap<&str, Option<&String>> {
     reports.iter().map(|(node, lines)| (node.as_str(), lines.last())).collect()
 }
 
-/// The node of a report, the number of its array, and the report in the words of the stage.
-fn reported(event: &Event) -> Option<(String, u64, String)> {
+/// The node of a report, what its array is called, and the report in the words of the stage.
+fn reported(event: &Event) -> Option<(String, String, String)> {
     if event.name != "QUORUM_REPORT_BAD" {
         return None;
     }
     let node = text(event, "node-name");
-    let array = node.rsplit_once('-').and_then(|(_, array)| array.parse().ok());
-    let array = array.expect("every child is named by its array");
-    Some((node, array, report(event, array)))
+    let (_, array) = node.split_once('-').expect("every child is named by its array");
+    let (array, line) = (array.to_owned(), report(event, array));
+    Some((node, array, line))
 }
 
 /// A request to a child in the words of the stage.
