@@ -227,7 +227,7 @@ pub(super) fn report(event: &Event, array: &str) -> String {
     format!("! {child} {} {outcome} {}", text(event, "type"), sectors(event))
 }
 
-fn sectors(event: &Event) -> String {
+pub(super) fn sectors(event: &Event) -> String {
     let number = |key| event.data.get(key).and_then(Value::as_u64).expect("events have it");
     format!("{}+{}", number("sector-num"), number("sectors-count"))
 }

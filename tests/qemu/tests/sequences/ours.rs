@@ -35,11 +35,14 @@ pub(super) fn play(case: &Case) -> Played {
         let (mut step, mut waiting, mut verified) = (Step::default(), Vec::new(), true);
         loop {
             for line in bed.stage.take() {
-                if line.starts_with("! q failure") {
-                    continue;
-                }
                 verified &= !line.starts_with("! q mismatch");
-                if line.starts_with('!') { step.tell(line) } else { waiting.push(line) }
+                if line.starts_with("! q failure") {
+                    step.failures.push(line);
+                } else if line.starts_with('!') {
+                    step.tell(line);
+                } else {
+                    waiting.push(line);
+                }
             }
             if !waiting.is_empty() && !task.waits() {
                 step.lines.push("answered".into());

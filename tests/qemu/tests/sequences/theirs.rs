@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Medium,
-    reads::{report, text},
+    reads::{report, sectors, text},
     stage::letters,
 };
 use quorate_qemu::{Answer, Child, Client, Daemon, Error, Event, Program, Request, Ticket};
@@ -21,13 +21,17 @@ pub(super) struct Theirs<'a> {
     expected: Reports,
     /// Those that have come.
     late: Reports,
-    /// Of how many nodes they will never come.
+    /// What arrays fail in, as should be told.
+    failures: Reports,
+    /// What has been told of that: the array, and its failure.
+    told: Vec<(String, String)>,
+    /// Of how many nodes late reports will never come.
     lost: usize,
     /// A verifier has found a difference.
     dead: bool,
 }
 
-/// By node.
+/// By node, or by array.
 type Reports = BTreeMap<String, Vec<String>>;
 
 /// A child that keeps every request waiting if it is told to.
@@ -57,8 +61,16 @@ struct Open {
 impl<'a> Theirs<'a> {
     pub(super) fn start(program: &'a Program) -> Self {
         let daemon = Daemon::start(program).expect("it starts");
-        let (expected, late) = (Reports::new(), Reports::new());
-        Self { program, daemon, expected, late, lost: 0, dead: false }
+        Self {
+            program,
+            daemon,
+            expected: Reports::new(),
+            late: Reports::new(),
+            failures: Reports::new(),
+            told: Vec::new(),
+            lost: 0,
+            dead: false,
+        }
     }
 
     /// Plays a case. After each request with a report the array is opened anew by other names: so QEMU's monitor
@@ -178,19 +190,29 @@ impl<'a> Theirs<'a> {
     }
 
     fn note(&mut self, open: &Open, event: &Event, step: &mut Step) {
-        let Some((node, array, line)) = reported(event) else { return };
+        let Some((node, array, line)) = reported(event) else { return self.note_failure(event) };
         let late = if array == open.array { step.tell_once(line) } else { Some(line) };
         if let Some(line) = late {
             self.late.entry(node).or_default().push(line);
         }
     }
 
-    /// Expects the further reports of a step.
+    fn note_failure(&mut self, event: &Event) {
+        if event.name == "QUORUM_FAILURE" {
+            let array = text(event, "reference");
+            let array = array.strip_prefix("q-").expect("every array has such a name");
+            self.told.push((array.into(), format!("! q failure {}", sectors(event))));
+        }
+    }
+
+    /// Expects the further reports of a step, and its failures.
     pub(super) fn expect(&mut self, array: &str, step: &Step) {
         for line in &step.again {
             let node = format!("{}-{array}", Step::teller(line));
             self.expected.entry(node).or_default().push(line.clone());
         }
+        let failures = self.failures.entry(array.into()).or_default();
+        failures.extend(step.failures.iter().cloned());
     }
 
     /// Gives up what the monitor of a daemon that is dead held back.
@@ -203,8 +225,9 @@ impl<'a> Theirs<'a> {
     }
 
     /// Waits for all reports that are late: of each node the last one comes, and others may have been dropped for it.
-    /// Of how many nodes they died with a daemon.
-    pub(super) fn finish(mut self) -> Result<usize, Error> {
+    ///
+    /// Of how many nodes they died with a daemon, and how many failures were told of.
+    pub(super) fn finish(mut self) -> Result<(usize, usize), Error> {
         if self.dead {
             self.bury();
         }
@@ -213,8 +236,9 @@ impl<'a> Theirs<'a> {
                 break;
             }
             for event in self.daemon.events()? {
-                if let Some((node, _, line)) = reported(&event) {
-                    self.late.entry(node).or_default().push(line);
+                match reported(&event) {
+                    Some((node, _, line)) => self.late.entry(node).or_default().push(line),
+                    None => self.note_failure(&event),
                 }
             }
         }
@@ -223,7 +247,11 @@ impl<'a> Theirs<'a> {
             let expected = &self.expected[&node];
             assert!(lines.iter().all(|line| expected.contains(line)), "{lines:?} of {expected:?}");
         }
-        Ok(self.lost)
+        for (array, failure) in &self.told {
+            let expected = &self.failures[array];
+            assert!(expected.contains(failure), "q-{array}: {failure} of {expected:?}");
+        }
+        Ok((self.lost, self.told.len()))
     }
 }
 
