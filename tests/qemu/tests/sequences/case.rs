@@ -115,7 +115,7 @@ impl Case {
         let count = if verifies { 2 } else { 1 + dice.below(5) };
         let threshold = if verifies { 2 } else { 1 + dice.below(count) };
         // Verifiers end at the first difference.
-        let chances = if verifies { 10 } else { 3 };
+        let chances = if verifies { 10 } else { 2 };
         let children = (0..count).map(|_| dice.patches(chances)).collect();
         let errors = [0, 1].map(|_| ERRORS[dice.below(ERRORS.len())]);
         let turns = (0..3 + dice.below(6)).map(|at| dice.turn(at, count, errors)).collect();
@@ -185,7 +185,12 @@ impl Dice {
         if self.below(5) > 1 {
             return None;
         }
-        let mut of = ["", "", "", "read", "write", "zero", "flush"][self.below(7)];
+        // In everything, or only in what may follow upon the first request: rewrites, and flushes for FUA.
+        let mut of = match request {
+            Request::Read { .. } => ["", "write"][self.below(2)],
+            Request::Write { .. } | Request::Zeroes { .. } => ["", "write", "flush"][self.below(3)],
+            Request::Flush => "",
+        };
         let mut error = errors[self.below(2)];
         // A child that refuses zeroes is asked to write them. If most refuse that, too, the array writes.
         if matches!(request, Request::Zeroes { .. }) {
