@@ -173,20 +173,20 @@ impl Dice {
             }
             _ => Request::Flush,
         };
-        let calm = self.once_in(4);
-        let faults =
-            (0..count).map(|_| if calm { None } else { self.fault(&request, errors) }).collect();
+        // How many of five children fail: at times none, at times all.
+        let failing = [0, 2, 2, 2, 3, 5][self.below(6)];
+        let faults = (0..count)
+            .map(|_| (self.below(5) < failing).then(|| self.fault(&request, errors, failing == 5)));
+        let faults = faults.collect();
         let mut left: Vec<_> = (0..count).collect();
         let order = (0..count).map(|_| left.remove(self.below(left.len()))).collect();
         Turn { request, faults, order }
     }
 
-    fn fault(&mut self, request: &Request, errors: [Errno; 2]) -> Option<Fault> {
-        if self.below(5) > 1 {
-            return None;
-        }
+    fn fault(&mut self, request: &Request, errors: [Errno; 2], all: bool) -> Fault {
         // In everything, or only in what may follow upon the first request: rewrites, and flushes for FUA.
         let mut of = match request {
+            _ if all => "",
             Request::Read { .. } => ["", "write"][self.below(2)],
             Request::Write { .. } | Request::Zeroes { .. } => ["", "write", "flush"][self.below(3)],
             Request::Flush => "",
@@ -201,7 +201,7 @@ impl Dice {
             }
         }
         let times = [1, 2, usize::MAX, usize::MAX][self.below(4)];
-        Some(Fault { of, error, times })
+        Fault { of, error, times }
     }
 }
 
