@@ -14,7 +14,7 @@ mod suited;
 
 use crate::model::{Disturbance, Scenario};
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, ready};
 use miette::Diagnostic;
 use quorate_engine::{BlockDevice, Image, IoFuture};
 use quorate_sim::{Budget, End, Queue, Task};
@@ -63,8 +63,11 @@ pub trait Site: Send + Sync {
     /// Has something befall the brick of a disk. It is known to whoever asks the disk once this is done.
     ///
     /// # Errors
-    /// It cannot be done, and why.
-    fn disturb(&self, disk: u32, what: Disturbance) -> BoxFuture<'_, Result<(), String>>;
+    /// It cannot be done, and why. Disks have no bricks unless an environment says how.
+    fn disturb(&self, disk: u32, what: Disturbance) -> BoxFuture<'_, Result<(), String>> {
+        let _ = what;
+        Box::pin(ready(Err(format!("c{disk} has no brick"))))
+    }
 
     /// Changes what a disk holds behind everybody's back.
     fn overwrite(&self, disk: u32, offset: u64, data: Bytes) -> IoFuture<'_, ()>;

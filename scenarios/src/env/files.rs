@@ -1,10 +1,10 @@
 //! Disks that are real files in a directory.
 
 use super::{Environment, EnvironmentError, Site, suited::suited};
-use crate::model::{DiskSpec, Disturbance, Scenario};
+use crate::model::{DiskSpec, Scenario};
 use bytes::Bytes;
 use futures_lite::future::block_on;
-use futures_util::future::{BoxFuture, ready};
+use futures_util::future::ready;
 use quorate_engine::{BlockDevice, Image, IoFuture};
 use quorate_file::FileDevice;
 use quorate_sim::{Budget, End, Outside, Patience, Queue, Task, drive};
@@ -79,10 +79,6 @@ impl Site for OnFiles {
         budget: Budget,
     ) -> End {
         block_on(drive(queue, clients, background, budget, Some(&self.outside), |_| ()))
-    }
-
-    fn disturb(&self, disk: u32, _: Disturbance) -> BoxFuture<'_, Result<(), String>> {
-        Box::pin(ready(Err(format!("c{disk} has no brick"))))
     }
 
     fn overwrite(&self, disk: u32, offset: u64, data: Bytes) -> IoFuture<'_, ()> {

@@ -1,9 +1,8 @@
 //! Simulation: disks in memory, which answer at once, or on simulated gluster volumes.
 
 use super::{Environment, EnvironmentError, Site, bricks::OnBricks};
-use crate::model::{DiskSpec, Disturbance, Scenario};
+use crate::model::{DiskSpec, Scenario};
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, ready};
 use quorate_engine::{BlockDevice, Flags, Image, IoFuture, Memory};
 use quorate_sim::{Budget, End, Queue, Simulation, Task};
 use std::sync::Arc;
@@ -55,10 +54,6 @@ impl Site for Memories {
         budget: Budget,
     ) -> End {
         self.simulation.drive(queue, clients, background, budget)
-    }
-
-    fn disturb(&self, disk: u32, _: Disturbance) -> BoxFuture<'_, Result<(), String>> {
-        Box::pin(ready(Err(format!("c{disk} has no brick"))))
     }
 
     fn overwrite(&self, disk: u32, offset: u64, data: Bytes) -> IoFuture<'_, ()> {
