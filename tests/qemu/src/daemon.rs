@@ -1,432 +1,263 @@
-//! The process, its monitor, and what it is told to do.
+//! What drives QEMU: requests both ways, held answers, and ends of every kind.
 
-mod turn;
-
-use crate::{
-    child::{Child, Reply, Request},
-    client::Conversation,
-    error::Error,
-    lifeline::Lifeline,
-    program::Program,
-    qmp::{self, Event, Refusal},
-    served::Served,
-};
-use serde_json::{Value, json};
+use super::{Medium, qemu};
+use quorate_engine::Errno;
+use quorate_qemu::{Answer, Child, Client, Daemon, Error, Program, Request, Version};
+use serde_json::json;
 use std::{
-    collections::BTreeMap,
-    env,
-    fs::{File, Permissions},
-    io::{self, Write},
-    os::{
-        fd::OwnedFd,
-        unix::{
-            fs::PermissionsExt,
-            net::{UnixListener, UnixStream},
-        },
-    },
-    path::{Path, PathBuf},
-    process::{self, Stdio},
+    env, fs,
+    io::{self, BufRead, BufReader, Read, Write},
+    os::unix::{fs::symlink, net::UnixStream},
+    path::Path,
+    process::{Command, Stdio},
     time::Duration,
 };
-use tempfile::TempDir;
 
-/// A storage daemon of one's own, and the children that it is served, by name.
-///
-/// It is killed when this is dropped, or this process ends in whatever way, and its directory is removed.
-#[derive(Debug)]
-pub struct Daemon<C> {
-    process: process::Child,
-    /// Kills the process and removes the directory; gone once the process is known to be dead.
-    lifeline: Option<Lifeline>,
-    directory: TempDir,
-    /// What the process writes.
-    said: File,
-    monitor: Monitor,
-    listener: UnixListener,
-    served: BTreeMap<u64, Connection<Served>>,
-    clients: BTreeMap<u64, Connection<Conversation>>,
-    /// How many connections there ever were, of both kinds.
-    connections: u64,
-    children: BTreeMap<String, C>,
-    held: Vec<Held>,
-    /// How long it is waited for anything at all to happen.
-    patience: Duration,
-    buffer: Vec<u8>,
-}
+/// Has a test start a daemon there and hold it until it is killed.
+const HOLD: &str = "QUORATE_QEMU_TEST_HOLD";
 
-#[derive(Debug)]
-struct Monitor {
-    stream: UnixStream,
-    arrived: Vec<u8>,
-    /// How many commands there ever were.
-    asked: u64,
-    answers: BTreeMap<u64, Result<Value, Refusal>>,
-    events: Vec<Event>,
-}
-
-#[derive(Debug)]
-struct Connection<T> {
-    stream: UnixStream,
-    state: T,
-    ended: bool,
-}
-
-/// A connection with an export of the daemon's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Client(u64);
-
-/// A request that was sent to an export.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket {
-    client: u64,
-    cookie: u64,
-}
-
-/// A request of the daemon's that a child has not answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// Which child was asked.
-    pub child: String,
-    /// For what.
-    pub request: Request,
-    connection: u64,
-    cookie: u64,
-}
-
-impl<C: Child> Daemon<C> {
-    /// Starts a daemon that has no node.
-    ///
-    /// # Errors
-    /// It does not start, or its sockets have no place in the directory for temporary files.
-    pub fn start(program: &Program) -> Result<Self, Error> {
-        Self::start_in(program, &env::temp_dir())
+/// A daemon with an array `q` over children `c0`, `c1`, … that are full of these letters.
+fn array(program: &Program, letters: &[u8], threshold: usize) -> (Daemon<Medium>, Client) {
+    let mut daemon = Daemon::start(program).expect("it starts");
+    let names: Vec<_> = (0..letters.len()).map(|index| format!("c{index}")).collect();
+    for (name, &letter) in names.iter().zip(letters) {
+        daemon.serve(name, Medium::full(letter)).expect("it is a node");
     }
+    let node = json!({
+        "driver": "quorum", "node-name": "q", "children": names, "vote-threshold": threshold,
+    });
+    daemon.obey("blockdev-add", &node).expect("the array opens");
+    let client = daemon.export("q").expect("it is exported");
+    (daemon, client)
+}
 
-    /// The same with its sockets in a private directory of this one.
-    ///
-    /// # Errors
-    /// It does not start, or its sockets have no place there.
-    pub fn start_in(program: &Program, place: &Path) -> Result<Self, Error> {
-        let unmade = |source| Error::Directory { path: place.to_owned(), source };
-        let private = Permissions::from_mode(0o700);
-        let directory = tempfile::Builder::new()
-            .prefix("quorate-qemu-")
-            .permissions(private)
-            .tempdir_in(place)
-            .map_err(unmade)?;
-        // Fail before anything is started.
-        socket_path(&directory, EXPORTS)?;
-        let during = |during| move |source| Error::Socket { during, source };
-        let listener = UnixListener::bind(socket_path(&directory, CHILDREN)?)
-            .map_err(during("children are to be served"))?;
-        let (ours, theirs) = UnixStream::pair().map_err(during("QMP is set up"))?;
-        ours.set_write_timeout(Some(turn::PATIENCE)).map_err(during("QMP is set up"))?;
-        let said = tempfile::tempfile().map_err(unmade)?;
-        let output = said.try_clone().map_err(unmade)?;
-        let mut command = program.daemon();
-        // The monitor's socket is its standard input: the one descriptor that needs no unsafe code to hand on.
-        command
-            .args(["--chardev", "socket,id=monitor,fd=0", "--monitor", "chardev=monitor"])
-            .stdin(OwnedFd::from(theirs))
-            .stdout(output.try_clone().map_err(unmade)?)
-            .stderr(Stdio::from(output));
-        let name = command.get_program().to_string_lossy().into_owned();
-        let unstarted = |source| Error::Process { program: name, source };
-        let process = command.spawn().map_err(unstarted)?;
-        // The command holds the other end of the monitor's socket, whose end is to be noticed.
-        drop(command);
-        let mut daemon = Self {
-            lifeline: None,
-            process,
-            directory,
-            said,
-            monitor: Monitor {
-                stream: ours,
-                arrived: Vec::new(),
-                asked: 0,
-                answers: BTreeMap::new(),
-                events: Vec::new(),
-            },
-            listener,
-            served: BTreeMap::new(),
-            clients: BTreeMap::new(),
-            connections: 0,
-            children: BTreeMap::new(),
-            held: Vec::new(),
-            patience: turn::PATIENCE,
-            buffer: vec![0; 1 << 18],
-        };
-        let directory = daemon.directory.path().to_string_lossy().into_owned();
-        let pid = daemon.process.id().to_string();
-        daemon.lifeline = Some(Lifeline::tie(REMOVE, &[&pid, &directory])?);
-        daemon.obey("qmp_capabilities", &json!({}))?;
-        let path = socket_path(&daemon.directory, EXPORTS)?;
-        daemon
-            .obey("nbd-server-start", &json!({"addr": {"type": "unix", "data": {"path": path}}}))?;
-        Ok(daemon)
-    }
-
-    /// Has a command done over QMP.
-    ///
-    /// # Errors
-    /// The daemon is gone or hangs. That the command is refused is not an error here.
-    pub fn ask(
-        &mut self,
-        command: &str,
-        arguments: &Value,
-    ) -> Result<Result<Value, Refusal>, Error> {
-        self.monitor.asked += 1;
-        let number = self.monitor.asked;
-        match self.monitor.stream.write_all(&qmp::command(number, command, arguments)) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(self.died()),
-            Err(source) => return Err(Error::Socket { during: "QMP is written", source }),
+#[test]
+fn every_request_arrives_with_its_flags() {
+    let Some(program) = qemu() else { return };
+    /// Keeps what it is asked.
+    struct Listening(Vec<Request>, Medium);
+    impl Child for Listening {
+        fn bytes(&self) -> u64 {
+            self.1.bytes()
         }
-        self.until(command, |daemon| daemon.monitor.answers.remove(&number))
+        fn answer(&mut self, request: &Request) -> Answer {
+            self.0.push(request.clone());
+            self.1.answer(request)
+        }
     }
+    let mut daemon = Daemon::start(&program).expect("it starts");
+    daemon.serve("c0", Listening(Vec::new(), Medium::full(b'A'))).expect("it is a node");
+    let client = daemon.export("c0").expect("it is exported");
+    assert_eq!(daemon.bytes(client), 8192);
+    let data = b"quorate".to_vec();
+    let asked = [
+        Request::Write { offset: 700, data: data.clone(), fua: false },
+        Request::Read { offset: 699, bytes: 9 },
+        Request::Write { offset: 1000, data, fua: true },
+        Request::Zeroes { offset: 700, bytes: 3, fua: false, may_unmap: false },
+        Request::Zeroes { offset: 1024, bytes: 512, fua: true, may_unmap: true },
+        Request::Flush,
+    ];
+    daemon.child("c0").0.clear();
+    let replies = asked.clone().map(|asked| daemon.request(client, &asked).expect("it lives"));
+    assert_eq!(replies[1], Ok(b"AquorateA".to_vec()));
+    assert_eq!(daemon.child("c0").0, asked);
+    daemon.shut(client).expect("it ends");
+    let child = daemon.retire("c0").expect("nobody uses it");
+    assert_eq!(child.1.read(699, 9), b"A\0\0\0rateA");
+}
 
-    /// Has a command done that has to work.
-    ///
-    /// # Errors
-    /// It is refused, or the daemon is gone or hangs.
-    pub fn obey(&mut self, command: &str, arguments: &Value) -> Result<Value, Error> {
-        self.ask(command, arguments)?
-            .map_err(|refusal| Error::Refused { asked: format!("{command} {arguments}"), refusal })
+#[test]
+fn errors_pass_as_far_as_nbd_carries_them() {
+    let Some(program) = qemu() else { return };
+    /// Fails all reads.
+    struct Failing(Errno);
+    impl Child for Failing {
+        fn bytes(&self) -> u64 {
+            512
+        }
+        fn answer(&mut self, request: &Request) -> Answer {
+            let read = matches!(request, Request::Read { .. });
+            Answer::Now(if read { Err(self.0) } else { Ok(Vec::new()) })
+        }
     }
-
-    /// The number of its process.
-    #[must_use]
-    pub fn process_id(&self) -> u32 {
-        self.process.id()
+    let mut daemon = Daemon::start(&program).expect("it starts");
+    daemon.serve("c0", Failing(Errno::EIO)).expect("it is a node");
+    let client = daemon.export("c0").expect("it is exported");
+    for (number, came) in
+        [(1, 1), (5, 5), (12, 12), (22, 22), (28, 28), (75, 75), (95, 95), (108, 108), (117, 22)]
+    {
+        daemon.child("c0").0 = Errno::from_number(number).expect("it is one");
+        let reply = daemon.request(client, &Request::Read { offset: 0, bytes: 512 });
+        assert_eq!(reply.expect("it lives"), Err(Errno::from_number(came).expect("it is one")));
     }
+}
 
-    /// The socket of its exports, for other clients.
-    #[must_use]
-    pub fn exports(&self) -> PathBuf {
-        self.directory.path().join(EXPORTS)
-    }
+#[test]
+fn a_read_waits_for_the_child_that_is_held() {
+    let Some(program) = qemu() else { return };
+    let (mut daemon, client) = array(&program, b"AAB", 2);
+    daemon.child("c2").holds_reads = true;
+    let ticket = daemon.submit(client, &Request::Read { offset: 0, bytes: 512 }).expect("sent");
+    daemon.until_held(1).expect("c2 is asked");
+    daemon.settle().expect("it lives");
+    assert_eq!(daemon.reply(ticket), None, "two of three agree, and the third is waited for");
+    assert_eq!(daemon.held()[0].child, "c2");
+    daemon.release(0, &Ok(vec![b'B'; 512])).expect("it is answered");
+    assert_eq!(daemon.wait(ticket).expect("it lives"), Ok(vec![b'A'; 512]));
+    let events = daemon.events().expect("it lives");
+    let bad: Vec<_> = events.iter().filter(|event| event.name == "QUORUM_REPORT_BAD").collect();
+    assert_eq!(bad.len(), 1);
+    assert_eq!(bad[0].data["node-name"], "c2");
+}
 
-    /// From now on the daemon is taken to hang once nothing has happened for so long, instead of 10 s.
-    pub fn set_patience(&mut self, patience: Duration) {
-        self.patience = patience;
-    }
-
-    /// The events that the daemon has sent since the last look.
-    ///
-    /// # Errors
-    /// The daemon is gone or hangs.
-    pub fn events(&mut self) -> Result<Vec<Event>, Error> {
-        // What it sent before this answer is here by then.
-        self.settle()?;
-        Ok(std::mem::take(&mut self.monitor.events))
-    }
-
-    /// Waits until an event of this name is there for the next look.
-    ///
-    /// # Errors
-    /// The daemon is gone, or does nothing any more.
-    pub fn until_event(&mut self, name: &str) -> Result<(), Error> {
-        self.until(name, |daemon| {
-            daemon.monitor.events.iter().any(|event| event.name == name).then_some(())
-        })
-    }
-
-    /// Waits until the daemon has taken note of all that it was sent.
-    ///
-    /// # Errors
-    /// The daemon is gone or hangs.
-    pub fn settle(&mut self) -> Result<(), Error> {
-        self.obey("query-version", &json!({})).map(|_| ())
-    }
-
-    /// Serves a child, and adds a node of its name that is it.
-    ///
-    /// # Errors
-    /// The node cannot be added, or the daemon is gone or hangs.
-    pub fn serve(&mut self, name: &str, child: C) -> Result<(), Error> {
-        self.children.insert(name.into(), child);
-        let path = socket_path(&self.directory, CHILDREN)?;
+#[test]
+fn one_daemon_has_one_array_after_the_other() {
+    let Some(program) = qemu() else { return };
+    let mut daemon = Daemon::start(&program).expect("it starts");
+    for letter in b'A'..=b'E' {
+        daemon.serve("c", Medium::full(letter)).expect("it is a node");
         let node = json!({
-            "driver": "nbd", "node-name": name, "export": name, "discard": "unmap",
-            "server": {"type": "unix", "path": path},
+            "driver": "quorum", "node-name": "q", "children": ["c"], "vote-threshold": 1,
         });
-        self.obey("blockdev-add", &node).map(|_| ())
+        daemon.obey("blockdev-add", &node).expect("the array opens");
+        let client = daemon.export("q").expect("it is exported");
+        let reply = daemon.request(client, &Request::Read { offset: 0, bytes: 1 });
+        assert_eq!(reply.expect("it lives"), Ok(vec![letter]));
+        daemon.shut(client).expect("it ends");
+        daemon.obey("blockdev-del", &json!({"node-name": "q"})).expect("nobody uses it");
+        daemon.retire("c").expect("nobody uses it");
     }
-
-    /// Removes the node of a child that is served, and gives the child back.
-    ///
-    /// # Errors
-    /// The node is in use, or the daemon is gone or hangs.
-    ///
-    /// # Panics
-    /// No such child is served.
-    pub fn retire(&mut self, name: &str) -> Result<C, Error> {
-        self.obey("blockdev-del", &json!({"node-name": name}))?;
-        Ok(self.children.remove(name).expect("the child is served"))
-    }
-
-    /// A child that is served.
-    ///
-    /// # Panics
-    /// No such child is served.
-    pub fn child(&mut self, name: &str) -> &mut C {
-        self.children.get_mut(name).expect("the child is served")
-    }
-
-    /// Exports a node and connects with it.
-    ///
-    /// # Errors
-    /// The node cannot be exported, or the daemon is gone or hangs.
-    pub fn export(&mut self, node: &str) -> Result<Client, Error> {
-        self.export_as(node, true)
-    }
-
-    /// The same for a node that is only to be read.
-    ///
-    /// # Errors
-    /// The node cannot be exported, or the daemon is gone or hangs.
-    pub fn export_read_only(&mut self, node: &str) -> Result<Client, Error> {
-        self.export_as(node, false)
-    }
-
-    fn export_as(&mut self, node: &str, writable: bool) -> Result<Client, Error> {
-        let export = json!({
-            "type": "nbd", "id": node, "node-name": node, "name": node, "writable": writable,
-        });
-        self.obey("block-export-add", &export)?;
-        self.connect(node)
-    }
-
-    /// Ends a connection, and the export with it.
-    ///
-    /// # Errors
-    /// The daemon is gone or hangs.
-    pub fn shut(&mut self, client: Client) -> Result<(), Error> {
-        let Some(connection) = self.clients.remove(&client.0) else { return Ok(()) };
-        let id = Value::from(connection.state.export());
-        drop(connection);
-        self.obey("block-export-del", &json!({"id": id, "mode": "hard"}))?;
-        self.until("the end of an export", |daemon| {
-            let events = &mut daemon.monitor.events;
-            let gone =
-                |e: &Event| e.name == "BLOCK_EXPORT_DELETED" && e.data.get("id") == Some(&id);
-            events.iter().position(gone).map(|at| events.remove(at))
-        })?;
-        Ok(())
-    }
-
-    /// The length of what a client is connected with.
-    ///
-    /// # Panics
-    /// The client was shut.
-    #[must_use]
-    pub fn bytes(&self, client: Client) -> u64 {
-        let connection = self.clients.get(&client.0).expect("the client was not shut");
-        connection.state.bytes().expect("there is no client before its handshake is over")
-    }
-
-    /// Sends a request to an export. Nothing comes of it before this waits for something.
-    ///
-    /// # Errors
-    /// The connection is broken.
-    ///
-    /// # Panics
-    /// The client was shut.
-    pub fn submit(&mut self, client: Client, request: &Request) -> Result<Ticket, Error> {
-        let connection = self.clients.get_mut(&client.0).expect("the client was not shut");
-        let (cookie, wire) = connection.state.ask(request);
-        let sent = connection.stream.write_all(&wire);
-        sent.map_err(|source| Error::Socket { during: "a request is sent", source })?;
-        Ok(Ticket { client: client.0, cookie })
-    }
-
-    /// The reply to a request, if it has come. Only who waits for something lets it come.
-    pub fn reply(&mut self, ticket: Ticket) -> Option<Reply> {
-        self.clients.get_mut(&ticket.client)?.state.take_reply(ticket.cookie)
-    }
-
-    /// Waits for the reply to a request.
-    ///
-    /// # Errors
-    /// The daemon is gone, or does nothing any more: perhaps as a request is held.
-    pub fn wait(&mut self, ticket: Ticket) -> Result<Reply, Error> {
-        let reply = self.until("a reply", |daemon| match daemon.reply(ticket) {
-            Some(reply) => Some(Some(reply)),
-            None => daemon.clients.get(&ticket.client).is_none_or(|c| c.ended).then_some(None),
-        })?;
-        match reply {
-            Some(reply) => Ok(reply),
-            None => Err(self.disconnected()),
-        }
-    }
-
-    /// Sends a request and waits for its reply.
-    ///
-    /// # Errors
-    /// The daemon is gone or hangs.
-    ///
-    /// # Panics
-    /// The client was shut.
-    pub fn request(&mut self, client: Client, request: &Request) -> Result<Reply, Error> {
-        let ticket = self.submit(client, request)?;
-        self.wait(ticket)
-    }
-
-    /// The requests that children have not answered, oldest first.
-    #[must_use]
-    pub fn held(&self) -> &[Held] {
-        &self.held
-    }
-
-    /// Waits until so many requests are held.
-    ///
-    /// # Errors
-    /// The daemon is gone, or asks for nothing more.
-    pub fn until_held(&mut self, count: usize) -> Result<(), Error> {
-        self.until("further requests", |daemon| (daemon.held.len() >= count).then_some(()))
-    }
-
-    /// Answers a request that is held.
-    ///
-    /// # Errors
-    /// The daemon is gone.
-    ///
-    /// # Panics
-    /// There is no such request, or the reply is not one to it.
-    pub fn release(&mut self, at: usize, reply: &Reply) -> Result<(), Error> {
-        let Held { request, connection, cookie, .. } = self.held.remove(at);
-        self.answer(connection, cookie, &request, reply)
-    }
-
-    /// Why the connection with an export has ended.
-    fn disconnected(&mut self) -> Error {
-        // If the daemon has ended, that is what its monitor has to say.
-        match self.settle() {
-            Err(error) => error,
-            Ok(()) => Error::Disconnected { said: self.said() },
-        }
-    }
+    assert_eq!(daemon.obey("query-named-block-nodes", &json!({})).expect("it lives"), json!([]));
 }
 
-impl<C> Drop for Daemon<C> {
-    fn drop(&mut self) {
-        self.lifeline = None;
-        // It is killed by now, and nobody is left who would want to know how it ended.
-        let _ = self.process.wait();
+#[test]
+fn a_daemon_that_dies_is_an_error_with_its_last_words() {
+    let Some(program) = qemu() else { return };
+    let mut daemon = Daemon::start(&program).expect("it starts");
+    for (name, letter) in [("c0", b'A'), ("c1", b'B')] {
+        daemon.serve(name, Medium::full(letter)).expect("it is a node");
     }
+    let node = json!({
+        "driver": "quorum", "node-name": "q", "children": ["c0", "c1"], "vote-threshold": 2,
+        "blkverify": true,
+    });
+    daemon.obey("blockdev-add", &node).expect("the array opens");
+    let client = daemon.export("q").expect("it is exported");
+    let died = daemon.request(client, &Request::Read { offset: 0, bytes: 512 });
+    let error = died.expect_err("QEMU exits where blkverify finds a difference");
+    assert!(matches!(&error, Error::Died { status, .. } if status.code() == Some(1)), "{error}");
+    assert!(error.to_string().contains("contents mismatch at offset 0"), "{error}");
+    let again = daemon.settle().expect_err("it is still dead");
+    assert_eq!(again.to_string(), error.to_string());
 }
 
-fn socket_path(directory: &TempDir, name: &str) -> Result<PathBuf, Error> {
-    let path = directory.path().join(name);
-    if path.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
-        return Err(Error::PathTooLong(path));
-    }
-    Ok(path)
+#[test]
+fn a_refused_command_is_an_error_with_class_and_text() {
+    let Some(program) = qemu() else { return };
+    let mut daemon: Daemon<Medium> = Daemon::start(&program).expect("it starts");
+    let error = daemon.obey("zz", &json!({})).expect_err("there is no such command");
+    assert_eq!(
+        error.to_string(),
+        "zz {} is refused: The command zz has not been found (CommandNotFound)",
+    );
+    let error = daemon.export("zz").expect_err("there is no such node");
+    assert!(error.to_string().contains("Cannot find device='' nor node-name='zz'"), "{error}");
 }
 
-/// The longest name that fits into a socket's address, with the zero behind it.
-const SOCKET_PATH_BYTES_MAX: usize = 107;
-const CHILDREN: &str = "children";
-const EXPORTS: &str = "exports";
-/// The process is this one's child, and as long as nobody has waited for it no other has its number.
-const REMOVE: &str = r#"rm -rf -- "$2"; kill -KILL "$1""#;
+#[test]
+fn nothing_is_left_of_a_daemon_that_is_dropped() {
+    let Some(program) = qemu() else { return };
+    let place = tempfile::tempdir().expect("it can be made");
+    let place = place.path();
+    let daemon: Daemon<Medium> = Daemon::start_in(&program, place).expect("it starts");
+    let pid = daemon.process_id();
+    assert!(fs::exists(format!("/proc/{pid}")).expect("there is a /proc"));
+    assert_eq!(fs::read_dir(place).expect("it is there").count(), 1);
+    drop(daemon);
+    assert!(!fs::exists(format!("/proc/{pid}")).expect("there is a /proc"));
+    assert_eq!(fs::read_dir(place).expect("it is there").count(), 0);
+}
+
+#[test]
+fn a_daemon_ends_with_a_process_that_is_killed() {
+    let Some(program) = qemu() else { return };
+    if let Some(place) = env::var_os(HOLD) {
+        let _held: Daemon<Medium> = Daemon::start_in(&program, place.as_ref()).expect("it starts");
+        writeln!(io::stdout(), "{HOLD}").expect("somebody listens");
+        io::stdin().read_to_end(&mut Vec::new()).expect("it is a pipe");
+        unreachable!("this process is killed");
+    }
+    let place = tempfile::tempdir().expect("it can be made");
+    let mut holder = Command::new(env::current_exe().expect("it is a file"))
+        .args(["--exact", "daemon::a_daemon_ends_with_a_process_that_is_killed", "--nocapture"])
+        .env(HOLD, place.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it can be run again");
+    let lines = BufReader::new(holder.stdout.take().expect("it is piped")).lines();
+    let mut lines = lines.map(|line| line.expect("it is text"));
+    assert!(lines.any(|line| line.ends_with(HOLD)), "the daemon starts there, too");
+    let private = fs::read_dir(place.path()).expect("it is there").next().expect("one directory");
+    let exports = private.expect("it can be read").path().join("exports");
+    let mut export = UnixStream::connect(exports).expect("the daemon listens");
+    // QEMU itself hangs up after 10 s of silence.
+    export.set_read_timeout(Some(Duration::from_secs(8))).expect("it is a time");
+    holder.kill().expect("it is ours");
+    holder.wait().expect("it is ours");
+    let mut greeting = Vec::new();
+    export.read_to_end(&mut greeting).expect("the daemon is gone");
+    assert!(greeting.starts_with(b"NBDMAGIC"));
+    assert_eq!(fs::read_dir(place.path()).expect("it is there").count(), 0);
+}
+
+#[test]
+fn a_place_with_too_long_a_name_is_refused_with_the_remedy() {
+    let Some(program) = qemu() else { return };
+    let place = tempfile::tempdir().expect("it can be made");
+    let deep = place.path().join("d".repeat(100));
+    fs::create_dir(&deep).expect("it can be made");
+    let refused = Daemon::<Medium>::start_in(&program, &deep);
+    let text = refused.expect_err("no socket's name is that long").to_string();
+    assert!(text.contains("107 bytes: set TMPDIR to a directory whose name is shorter"), "{text}");
+    assert_eq!(fs::read_dir(&deep).expect("it is there").count(), 0, "nothing is left there");
+}
+
+#[test]
+fn what_is_missing_is_named_with_the_remedy() {
+    let remedy = "apt-get install qemu-utils";
+    let place = tempfile::tempdir().expect("it can be made");
+    let lack = |text: &str| {
+        let missing = Program::find_in(place.path()).expect_err("something is missing").to_string();
+        assert!(missing.starts_with(text) && missing.contains(remedy), "{missing}");
+    };
+    let link = |program: &str, to: &Path| symlink(to, place.path().join(program));
+    lack("qemu-storage-daemon does not start (No such file or directory");
+    link("qemu-storage-daemon", Path::new("/bin/false")).expect("it is free");
+    lack("qemu-storage-daemon --version says");
+    if qemu().is_none() {
+        return;
+    }
+    let path = env::var_os("PATH").expect("a program was found in it");
+    let mut daemons = env::split_paths(&path).map(|path| path.join("qemu-storage-daemon"));
+    let daemon = daemons.find(|daemon| daemon.exists()).expect("it was found");
+    fs::remove_file(place.path().join("qemu-storage-daemon")).expect("it is ours");
+    link("qemu-storage-daemon", &daemon).expect("it is free");
+    lack("qemu-io does not start (No such file or directory");
+    link("qemu-io", Path::new("/bin/false")).expect("it is free");
+    let version = Program::find().expect("it was found").version();
+    lack(&format!("QEMU {version} opens no quorum, and says"));
+}
+
+#[test]
+fn versions_are_found_in_what_qemu_says() {
+    let debian = "qemu-storage-daemon version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)\nCopyright";
+    let found = Version::in_words(debian).map(|version| version.to_string());
+    assert_eq!(found.as_deref(), Some("7.2.22"));
+    let plain = Version::in_words("qemu-storage-daemon version 10.0.2\n");
+    assert_eq!(plain, Some(Version { major: 10, minor: 0, micro: 2 }));
+    for text in ["", "version", "version 10", "version 10.0", "version x.0.2", "10.0.2"] {
+        assert_eq!(Version::in_words(text), None, "{text}");
+    }
+}

@@ -84,7 +84,7 @@ fn the_engine_reads_as_qemu_does() {
             ours,
             theirs,
             "ours and that of QEMU {} differ in\n{case:?}\n\
-             QUORATE_SEED={seed} cargo test -p quorate-qemu the_engine_reads_as_qemu_does",
+             QUORATE_SEED={seed} cargo test -p quorate-qemu-tests the_engine_reads_as_qemu_does",
             program.version(),
         );
         succeeded += u64::from(ours.reply.is_ok());

@@ -30,7 +30,7 @@ mod child;
 mod client;
 mod daemon;
 mod error;
-#[path = "../../../scenarios/glusterd/src/lifeline.rs"]
+#[path = "../../glusterd/src/lifeline.rs"]
 mod lifeline;
 mod nbd;
 mod program;

@@ -239,7 +239,7 @@ fn compare(program: &Program, first: u64, requests: usize) {
     if let Some((seed, text)) = tally.differences.first_key_value() {
         panic!(
             "ours and that of QEMU {} differ in {text}\nand others of the seeds {:?}\n\
-             QUORATE_SEED={seed} cargo test -p quorate-qemu the_engine_goes_through",
+             QUORATE_SEED={seed} cargo test -p quorate-qemu-tests the_engine_goes_through",
             program.version(),
             tally.differences.keys(),
         );
