@@ -69,6 +69,7 @@
 pub mod catalog;
 pub mod cli;
 pub mod conform;
+pub mod diff;
 pub mod env;
 pub mod exhaust;
 pub mod expand;
