@@ -15,6 +15,7 @@ use crate::{
 };
 use bytes::Bytes;
 use client::Player;
+use futures_util::future::BoxFuture;
 use quorate_engine::{
     BlockDevice, EventSink, Image, NodeName, Quorum, QuorumOptions, event::Throttle,
 };
@@ -111,10 +112,64 @@ pub struct Parts {
 /// The future of an array that opens, or of the reason why it does not.
 pub type Opening = Pin<Box<dyn Future<Output = Result<Arc<dyn BlockDevice>, String>> + Send>>;
 
+/// The same, of an array whose children may change.
+pub type OpeningArray = Pin<Box<dyn Future<Output = Result<Opened, String>> + Send>>;
+
 /// Builds the array of a scenario out of its children: the door for engines other than ours.
 pub trait Engine: Send + Sync {
     /// Opens an array over these children, as the scenario's `array` table asks for it.
     fn open(&self, scenario: &Scenario, parts: Parts) -> Opening;
+
+    /// The same, for an engine whose arrays can change their children.
+    fn open_array(&self, scenario: &Scenario, parts: Parts) -> OpeningArray {
+        let opening = self.open(scenario, parts);
+        Box::pin(async { Ok(Opened { device: opening.await?, members: None }) })
+    }
+}
+
+/// An array that is open.
+pub struct Opened {
+    /// The array.
+    pub device: Arc<dyn BlockDevice>,
+    /// Its children, if they can change.
+    pub members: Option<Arc<dyn Members>>,
+}
+
+/// The children of an array, which can change.
+pub trait Members: Send + Sync {
+    /// Adds a child as the last. Gives back its name in the array, or why it is refused.
+    fn add(
+        &self,
+        node_name: NodeName,
+        device: Arc<dyn BlockDevice>,
+    ) -> BoxFuture<'_, Result<NodeName, String>>;
+
+    /// Removes a child, by its name in the array.
+    ///
+    /// # Errors
+    /// It is refused, and why.
+    fn remove(&self, name: &str) -> Result<(), String>;
+
+    /// The names in the array, and the nodes, in the order in which they vote.
+    fn names(&self) -> Vec<(NodeName, NodeName)>;
+}
+
+impl Members for Quorum {
+    fn add(
+        &self,
+        node_name: NodeName,
+        device: Arc<dyn BlockDevice>,
+    ) -> BoxFuture<'_, Result<NodeName, String>> {
+        Box::pin(async { self.add_child(node_name, device).await.map_err(|e| e.to_string()) })
+    }
+
+    fn remove(&self, name: &str) -> Result<(), String> {
+        self.remove_child(name).map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    fn names(&self) -> Vec<(NodeName, NodeName)> {
+        self.children().into_iter().map(|child| (child.name, child.node_name)).collect()
+    }
 }
 
 impl<F: Fn(&Scenario, Parts) -> Opening + Send + Sync> Engine for F {
@@ -125,9 +180,7 @@ impl<F: Fn(&Scenario, Parts) -> Opening + Send + Sync> Engine for F {
 
 /// What the clients act upon.
 struct Subject {
-    device: Arc<dyn BlockDevice>,
-    /// The same, if it is our own engine's: only its membership can change.
-    quorum: Option<Arc<Quorum>>,
+    array: Opened,
     children: Vec<Arc<FaultyChild>>,
     site: Arc<dyn Site>,
 }
@@ -274,9 +327,9 @@ impl Bed {
     /// Everything about the run, once nobody holds the array any more.
     fn finish(&self, subject: Option<Arc<Subject>>, end: End) -> Result<Finished, RunError> {
         let Self { site, children, stage } = self;
-        let quorum = subject.as_ref().and_then(|s| s.quorum.as_ref());
-        let names = quorum.map(|q| q.children()).unwrap_or_default();
-        let members = names.into_iter().map(|c| c.name.as_str().into()).collect();
+        let members = subject.as_ref().and_then(|s| s.array.members.as_ref());
+        let names = members.map(|members| members.names()).unwrap_or_default();
+        let members = names.into_iter().map(|(name, _)| name.as_str().into()).collect();
         // With its subject the array goes, and with that everything that holds a disk.
         drop(subject);
         let held = (0..).zip(children).filter(|(_, child)| Arc::strong_count(child) > 1);
@@ -374,14 +427,15 @@ async fn open(
     for name in scenario.child_names() {
         members.push(find(&nodes, &name)?);
     }
-    let subject =
-        |device, quorum| Subject { device, quorum, children: children.clone(), site: site.clone() };
-    if let Some(engine) = engine {
-        let device = engine.open(scenario, Parts { children: members, events }).await?;
-        return Ok(subject(device, None));
-    }
-    let quorum = quorum(&scenario.array, Parts { children: members, events }).await?;
-    Ok(subject(quorum.clone(), Some(quorum)))
+    let parts = Parts { children: members, events };
+    let array = match engine {
+        Some(engine) => engine.open_array(scenario, parts).await?,
+        None => {
+            let quorum = quorum(&scenario.array, parts).await?;
+            Opened { device: quorum.clone(), members: Some(quorum) }
+        }
+    };
+    Ok(Subject { array, children: children.clone(), site: site.clone() })
 }
 
 /// An array of our own engine over these children: also for an [`Engine`] that is ours but for something.

@@ -223,7 +223,7 @@ impl Player {
         let (stage, subject) = (self.stage.clone(), self.subject.clone());
         let inner = Box::pin(async move {
             stage.record(What::Invoke(op.clone()));
-            let outcome = ask(&*subject.device, op.clone()).await;
+            let outcome = ask(&*subject.array.device, op.clone()).await;
             stage.record(What::Complete(outcome.clone()));
             stage.ended(id, &op, &outcome);
         });
@@ -301,38 +301,38 @@ impl Subject {
     }
 
     async fn add(self: Arc<Self>, stage: Arc<Stage>, child: u32) {
-        let Some(quorum) = &self.quorum else {
+        let Some(members) = &self.array.members else {
             return stage.record(What::Membership(Change::Refused(NO_MEMBERSHIP.into())));
         };
         if let Err(refused) = open_disk(&stage, &self.children, child).await {
             return stage.record(What::Membership(Change::Refused(refused)));
         }
         let device: Arc<dyn BlockDevice> = self.children[child as usize].clone();
-        let change = match quorum.add_child(NodeName::from(format!("c{child}")), device).await {
+        let change = match members.add(NodeName::from(format!("c{child}")), device).await {
             Ok(name) => {
                 stage.plan().joined(child);
                 Change::Added { child, name }
             }
-            Err(error) => Change::Refused(error.to_string()),
+            Err(refused) => Change::Refused(refused),
         };
         stage.record(What::Membership(change));
     }
 
     fn remove(&self, stage: &Stage, name: &str) {
-        let Some(quorum) = &self.quorum else {
+        let Some(members) = &self.array.members else {
             return stage.record(What::Membership(Change::Refused(NO_MEMBERSHIP.into())));
         };
         // Recorded first: the requests that wait for the child go on within the call.
-        let before = quorum.children();
-        let removed = before.iter().find(|c| c.name.as_str() == name);
-        let number = removed.and_then(|c| c.node_name.as_str().strip_prefix('c')?.parse().ok());
-        let change = match quorum.remove_child(name) {
-            Ok(gone) => {
+        let before = members.names();
+        let removed = before.iter().find(|(own, _)| own.as_str() == name);
+        let number = removed.and_then(|(_, node)| node.as_str().strip_prefix('c')?.parse().ok());
+        let change = match members.remove(name) {
+            Ok(()) => {
                 let child = number.unwrap_or(u32::MAX);
                 stage.plan().left(child);
-                Change::Removed { child, name: gone.name }
+                Change::Removed { child, name: name.into() }
             }
-            Err(error) => Change::Refused(error.to_string()),
+            Err(refused) => Change::Refused(refused),
         };
         stage.record(What::Membership(change));
     }
