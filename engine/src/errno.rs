@@ -89,6 +89,8 @@ impl Errno {
     pub const ERANGE: Self = Self::known(34);
     /// File name too long.
     pub const ENAMETOOLONG: Self = Self::known(36);
+    /// Value too large for defined data type.
+    pub const EOVERFLOW: Self = Self::known(75);
     /// File descriptor in bad state.
     pub const EBADFD: Self = Self::known(77);
     /// Operation not supported.

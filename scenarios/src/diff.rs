@@ -1,8 +1,23 @@
 //! The engine beside the real QEMU: the same scenario on both, compared.
+//!
+//! - `case`: what of a scenario both sides can run,
+//! - `engine`, `hand`, `wire`, `event`: QEMU as an engine of the runner, over NBD and QMP,
+//! - `story`: what an array did, and where two part,
+//! - `known`: what is known to differ, and why,
+//! - [`Twin`]: all of it, as somebody who judges runs.
 
+mod case;
+mod engine;
+mod event;
+mod hand;
 mod known;
+mod story;
+mod twin;
+mod wire;
 
+pub use case::suited;
 pub use known::Known;
+pub use twin::{Both, NotCompared, Pace, Tally, Twin};
 
 /// What comparing one case came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

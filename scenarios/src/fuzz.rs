@@ -8,7 +8,11 @@
 //! a watchdog, and one run in [`REPEAT_EVERY`] is repeated elsewhere and must come out the same.
 //! Nothing is printed and no file is written: an [`Observer`] does that.
 
-use crate::{expand, model::Scenario, runner::Engine};
+use crate::{
+    expand,
+    model::Scenario,
+    runner::{Engine, Scratch},
+};
 use quorate_reports::{
     Digest, Run, card,
     summary::{Failure, Reach, Summary},
@@ -83,6 +87,14 @@ pub struct Fuzz {
     pub samples: usize,
     /// Whose array it is; our own engine's, if not given.
     pub engine: Option<Arc<dyn Engine>>,
+    /// Who runs the scenarios and judges; the oracle, if not given.
+    pub judge: Option<Arc<dyn Judge>>,
+}
+
+/// Runs scenarios and judges the runs in a way of its own.
+pub trait Judge: Send + Sync {
+    /// The run of a concrete scenario.
+    fn judge(&self, scenario: &Scenario, token: &str, scratch: &mut Scratch) -> Run;
 }
 
 /// A run that did not hold.

@@ -80,6 +80,16 @@ impl Conversation {
         (self.asked, nbd::request(self.asked, request))
     }
 
+    /// How many replies wait to be taken.
+    pub(crate) fn replies(&self) -> u64 {
+        self.replies.len() as u64
+    }
+
+    /// Whether the reply with this cookie is there.
+    pub(crate) fn has_reply(&self, cookie: u64) -> bool {
+        self.replies.contains_key(&cookie)
+    }
+
     /// Takes the reply with this cookie, if it is there.
     pub(crate) fn take_reply(&mut self, cookie: u64) -> Option<Reply> {
         self.replies.remove(&cookie)

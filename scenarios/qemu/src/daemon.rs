@@ -49,6 +49,8 @@ pub struct Daemon<C> {
     connections: u64,
     children: BTreeMap<String, C>,
     held: Vec<Held>,
+    /// How many requests to children that had to wait, replies and events there ever were.
+    arrived: u64,
     /// How long it is waited for anything at all to happen.
     patience: Duration,
     buffer: Vec<u8>,
@@ -153,6 +155,7 @@ impl<C: Child> Daemon<C> {
             connections: 0,
             children: BTreeMap::new(),
             held: Vec::new(),
+            arrived: 0,
             patience: turn::PATIENCE,
             buffer: vec![0; 1 << 18],
         };
@@ -218,7 +221,33 @@ impl<C: Child> Daemon<C> {
     pub fn events(&mut self) -> Result<Vec<Event>, Error> {
         // What it sent before this answer is here by then.
         self.settle()?;
-        Ok(std::mem::take(&mut self.monitor.events))
+        Ok(self.take_events())
+    }
+
+    /// The events that have come since the last look. Only who waits for something lets them come.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.monitor.events)
+    }
+
+    /// How many requests that are held, replies and events have come since the daemon was started.
+    #[must_use]
+    pub fn arrived(&self) -> u64 {
+        self.arrived
+    }
+
+    /// Waits until there are so many of them, for this time at most. Whether there are.
+    ///
+    /// # Errors
+    /// The daemon is gone.
+    pub fn until_arrived(&mut self, count: u64, patience: Duration) -> Result<bool, Error> {
+        let usual = std::mem::replace(&mut self.patience, patience);
+        let waited = self.until("anything", |daemon| (daemon.arrived >= count).then_some(()));
+        self.patience = usual;
+        match waited {
+            Ok(()) => Ok(true),
+            Err(Error::Silent { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Waits until an event of this name is there for the next look.
@@ -343,6 +372,12 @@ impl<C: Child> Daemon<C> {
     /// The reply to a request, if it has come. Only who waits for something lets it come.
     pub fn reply(&mut self, ticket: Ticket) -> Option<Reply> {
         self.clients.get_mut(&ticket.client)?.state.take_reply(ticket.cookie)
+    }
+
+    /// Whether the reply to a request has come and was not taken.
+    #[must_use]
+    pub fn has_reply(&self, ticket: Ticket) -> bool {
+        self.clients.get(&ticket.client).is_some_and(|client| client.state.has_reply(ticket.cookie))
     }
 
     /// Waits for the reply to a request.

@@ -1,7 +1,7 @@
 //! A thread that runs seeds.
 
 use super::{CHUNK_SEEDS, Chunk, Failed, Fuzz, Keeping, REPEAT_EVERY, Total, attempt, wall_clock};
-use crate::runner::Scratch;
+use crate::{model::Scenario, runner::Scratch};
 use cpu_time::ThreadTime;
 use quorate_reports::{Run, Verdict, summary::Summary};
 use std::{
@@ -81,19 +81,15 @@ impl Worker {
     fn seed(&mut self, seed: u64, chunk: &mut Chunk) {
         let fuzz = self.shared.fuzz.clone();
         let (source, scenario, token) = fuzz.case(seed);
-        let engine = fuzz.engine.as_deref();
         self.on_watch(Some(seed));
-        let summary = Some(&mut chunk.summary);
-        let mut run = attempt::run(&scenario, &token, engine, &mut self.scratch, summary);
+        let run = match &fuzz.judge {
+            Some(judge) => judge.judge(&scenario, &token, &mut self.scratch),
+            None => self.run(&fuzz, seed, &scenario, &token, &mut chunk.summary),
+        };
         if matches!(run.verdict, Verdict::Panicked | Verdict::Internal) {
             // Nobody knows in which state the panic left it.
             self.scratch = Scratch::default();
         }
-        if self.runs.is_multiple_of(REPEAT_EVERY) {
-            self.on_watch(Some(seed));
-            run = attempt::repeated(&scenario, &run, fuzz.engine.clone()).unwrap_or(run);
-        }
-        run = attempt::against_others(seed, &scenario, run, engine);
         self.on_watch(None);
         self.runs += 1;
         *chunk.summary.verdicts.entry(run.verdict).or_default() += 1;
@@ -109,6 +105,24 @@ impl Worker {
             let run = Run { media: Vec::new(), ..run };
             chunk.failed.push(Failed { token, scenario, run });
         }
+    }
+
+    /// The run of a seed as the oracle judges it, now and then beside others.
+    fn run(
+        &mut self,
+        fuzz: &Fuzz,
+        seed: u64,
+        scenario: &Scenario,
+        token: &str,
+        summary: &mut Summary,
+    ) -> Run {
+        let engine = fuzz.engine.as_deref();
+        let mut run = attempt::run(scenario, token, engine, &mut self.scratch, Some(summary));
+        if self.runs.is_multiple_of(REPEAT_EVERY) {
+            self.on_watch(Some(seed));
+            run = attempt::repeated(scenario, &run, fuzz.engine.clone()).unwrap_or(run);
+        }
+        attempt::against_others(seed, scenario, run, engine)
     }
 
     fn on_watch(&self, seed: Option<u64>) {

@@ -155,6 +155,7 @@ impl<C: Child> Daemon<C> {
                         Some(Answer::Now(reply)) => self.answer(id, cookie, &request, &reply)?,
                         Some(Answer::Later) => {
                             self.held.push(Held { child, request, connection: id, cookie });
+                            self.arrived += 1;
                         }
                         // Its node is being removed, and nobody looks at this.
                         None => self.answer(id, cookie, &request, &Err(GONE))?,
@@ -210,12 +211,14 @@ impl<C: Child> Daemon<C> {
             connection.ended = true;
             return Ok(());
         }
+        let before = connection.state.replies();
         let send = connection.state.arrived(&self.buffer[..count]).map_err(|why| match why {
             Unusable::Protocol(what) => Error::Protocol(what),
             Unusable::Refused { reply, said } => {
                 Error::Export { export: connection.state.export().into(), reply, said }
             }
         })?;
+        self.arrived += connection.state.replies() - before;
         match connection.stream.write_all(&send) {
             Ok(()) => Ok(()),
             Err(error) if hung_up(&error) => {
@@ -239,7 +242,10 @@ impl<C: Child> Daemon<C> {
                 Line::Answer(number, answer) => {
                     self.monitor.answers.insert(number, answer);
                 }
-                Line::Event(event) => self.monitor.events.push(event),
+                Line::Event(event) => {
+                    self.monitor.events.push(event);
+                    self.arrived += 1;
+                }
             }
         }
         Ok(())

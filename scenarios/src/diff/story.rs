@@ -1,0 +1,310 @@
+//! What an array did in a run, as far as it can be seen from outside, turn by turn.
+//!
+//! A turn begins when a client asks the array or a disk answers it, and has all that comes of that:
+//! requests to disks, events, answers. In which order disks are asked within a turn is not seen where each
+//! has a connection of its own.
+
+use crate::runner::Finished;
+use quorate_engine::{Errno, Event, Image};
+use quorate_faults::rule::{OpKind, Origin};
+use quorate_reports::{
+    GuestOp, Outcome, RequestId, What, qapi,
+    trace::{Answer, Change, ChildCall, Payload},
+};
+use std::collections::VecDeque;
+
+/// What an array did.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Story {
+    turns: Vec<Turn>,
+    /// Whether it opened.
+    opened: bool,
+    media: Vec<Image>,
+}
+
+/// What came of one thing.
+#[derive(Clone, Debug, PartialEq)]
+struct Turn {
+    began: Began,
+    /// The requests to disks, by disk.
+    asked: Vec<ChildCall>,
+    events: Vec<Event>,
+    answered: Vec<(RequestId, Outcome)>,
+}
+
+/// How a turn began.
+#[derive(Clone, Debug, PartialEq)]
+enum Began {
+    /// A client asked.
+    Asked(RequestId, GuestOp),
+    /// A disk answered the operation of this number.
+    Replied(u32, u64, Option<Errno>),
+    /// A child joined or left, or not.
+    Changed(Option<String>),
+}
+
+/// Where two stories part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Parting {
+    /// In what: a name for it.
+    pub(super) check: &'static str,
+    /// The request, if it is about one.
+    pub(super) request: Option<RequestId>,
+    /// What each side did.
+    pub(super) reason: String,
+}
+
+/// How far stories are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Grain {
+    /// Turn by turn.
+    Turns,
+    /// Without the order of what went on at the same time.
+    Requests,
+}
+
+impl Story {
+    pub(super) fn of(run: &Finished) -> Self {
+        let mut story = Self { turns: Vec::new(), opened: true, media: run.media.clone() };
+        for entry in &run.trace.entries {
+            match (&entry.what, entry.request) {
+                (What::NotOpened(_), _) => story.opened = false,
+                (What::Invoke(op), Some(id)) => story.begin(Began::Asked(id, op.clone())),
+                (What::Reply { child, ordinal, answer }, _) => {
+                    if let Some(error) = error(answer) {
+                        story.begin(Began::Replied(*child, *ordinal, error));
+                    }
+                }
+                (What::Membership(change), _) => {
+                    let name = match change {
+                        Change::Added { name, .. } | Change::Removed { name, .. } => {
+                            Some(name.to_string())
+                        }
+                        Change::Refused(_) => None,
+                    };
+                    story.begin(Began::Changed(name));
+                }
+                (What::Submit(call), _) if is_seen(call.kind) => {
+                    if let Some(turn) = story.turns.last_mut() {
+                        // Whose request it is for is not said over NBD.
+                        turn.asked.push(ChildCall { origin: Origin::Guest, ..call.clone() });
+                    }
+                }
+                (What::Event(event), _) => {
+                    if let Some(turn) = story.turns.last_mut() {
+                        turn.events.push(event.clone());
+                    }
+                }
+                (What::Complete(outcome), Some(id)) => {
+                    if let Some(turn) = story.turns.last_mut() {
+                        turn.answered.push((id, outcome.clone()));
+                    }
+                }
+                _ => {}
+            }
+        }
+        for turn in &mut story.turns {
+            turn.asked.sort_by_key(|call| (call.child, call.ordinal));
+            turn.answered.sort_by_key(|(id, _)| *id);
+        }
+        story
+    }
+
+    fn begin(&mut self, began: Began) {
+        self.turns.push(Turn {
+            began,
+            asked: Vec::new(),
+            events: Vec::new(),
+            answered: Vec::new(),
+        });
+    }
+
+    /// How much came of each thing that was done to the array.
+    pub(super) fn counts(&self) -> VecDeque<u64> {
+        let turns = self.turns.iter().filter(|turn| !matches!(turn.began, Began::Changed(_)));
+        turns.map(|t| (t.asked.len() + t.events.len() + t.answered.len()) as u64).collect()
+    }
+
+    /// How many requests disks were asked, and how many events there were.
+    pub(super) fn sizes(&self) -> (u64, u64) {
+        let sums = |of: fn(&Turn) -> usize| self.turns.iter().map(|turn| of(turn) as u64).sum();
+        (sums(|turn| turn.asked.len()), sums(|turn| turn.events.len()))
+    }
+
+    /// How many requests were answered.
+    pub(super) fn answers(&self) -> u64 {
+        self.turns.iter().map(|turn| turn.answered.len() as u64).sum()
+    }
+
+    /// Everything up to where a verifier found a difference.
+    pub(super) fn until_mismatch(&mut self) -> bool {
+        let is_mismatch = |event: &Event| matches!(event, Event::Mismatch { .. });
+        let at = self.turns.iter().position(|turn| turn.events.iter().any(is_mismatch));
+        let Some(at) = at else { return false };
+        self.turns.truncate(at + 1);
+        // What is answered, and what disks hold, a process that has ended cannot say.
+        self.turns[at].answered.clear();
+        self.media.clear();
+        true
+    }
+
+    /// Where another story parts from this one.
+    pub(super) fn parting(&self, theirs: &Self, grain: Grain) -> Option<Parting> {
+        if self.opened != theirs.opened {
+            let word = |opened| if opened { "opens" } else { "does not open" };
+            let reason = format!("ours {}, QEMU's {}", word(self.opened), word(theirs.opened));
+            return Some(Parting { check: OPENING, request: None, reason });
+        }
+        let parting = match grain {
+            Grain::Turns => self.parting_turn(theirs),
+            Grain::Requests => self.parting_request(theirs),
+        };
+        parting.or_else(|| self.parting_media(theirs))
+    }
+
+    fn parting_turn(&self, theirs: &Self) -> Option<Parting> {
+        for (number, (one, other)) in self.turns.iter().zip(&theirs.turns).enumerate() {
+            let check = match () {
+                () if one.began != other.began => ORDER,
+                () if one.events != other.events => EVENTS,
+                () if one.asked != other.asked => CALLS,
+                () if one.answered != other.answered => ANSWER,
+                () => continue,
+            };
+            let request = one.answered.first().map(|(id, _)| *id).or_else(|| self.request(number));
+            return Some(Parting { check, request, reason: beside(&one.words(), &other.words()) });
+        }
+        let (ours, theirs_) = (self.turns.len(), theirs.turns.len());
+        let longer = if ours > theirs_ { &self.turns } else { &theirs.turns };
+        let extra = longer.get(ours.min(theirs_))?.words();
+        let reason = match ours > theirs_ {
+            true => beside(&extra, "nothing more"),
+            false => beside("nothing more", &extra),
+        };
+        Some(Parting { check: ORDER, request: self.request(ours), reason })
+    }
+
+    /// The request that was asked last before a turn.
+    fn request(&self, number: usize) -> Option<RequestId> {
+        let turns = &self.turns[..self.turns.len().min(number + 1)];
+        turns.iter().rev().find_map(|turn| match turn.began {
+            Began::Asked(id, _) => Some(id),
+            _ => None,
+        })
+    }
+
+    /// Each disk is asked the same, the same is reported, and requests have the same answers.
+    fn parting_request(&self, theirs: &Self) -> Option<Parting> {
+        let (one, other) = (self.answers_by_request(), theirs.answers_by_request());
+        if let Some(((id, one), (_, other))) = one.iter().zip(&other).find(|(a, b)| a != b) {
+            let reason = beside(&answer(one), &answer(other));
+            return Some(Parting { check: ANSWER, request: Some(*id), reason });
+        }
+        let of = |story: &Self| {
+            let mut calls: Vec<_> = story.turns.iter().flat_map(|turn| &turn.asked).collect();
+            calls.sort_by_key(|call| (call.child, call.ordinal));
+            let mut lines: Vec<_> = calls.into_iter().map(call_words).collect();
+            let mut events: Vec<_> =
+                story.turns.iter().flat_map(|turn| &turn.events).map(qapi::text).collect();
+            events.sort();
+            lines.extend(events);
+            lines
+        };
+        let (one, other) = (of(self), of(theirs));
+        let at = (0..one.len().max(other.len())).find(|&at| one.get(at) != other.get(at))?;
+        let line = |lines: &[String]| lines.get(at).cloned().unwrap_or_else(|| "nothing".into());
+        let reason = beside(&line(&one), &line(&other));
+        Some(Parting { check: CALLS, request: None, reason })
+    }
+
+    fn answers_by_request(&self) -> Vec<(RequestId, &Outcome)> {
+        let answered = self.turns.iter().flat_map(|turn| &turn.answered);
+        let mut answers: Vec<_> = answered.map(|(id, outcome)| (*id, outcome)).collect();
+        answers.sort_by_key(|(id, _)| *id);
+        answers
+    }
+
+    fn parting_media(&self, theirs: &Self) -> Option<Parting> {
+        let disks = self.media.iter().zip(&theirs.media);
+        let disk = disks.map(|(one, other)| one == other).position(|same| !same)?;
+        let reason = format!("c{disk} holds other bytes at the end");
+        Some(Parting { check: MEDIA, request: None, reason })
+    }
+}
+
+/// What a disk failed with, if it was asked for what is compared.
+fn error(answer: &Answer) -> Option<Option<Errno>> {
+    match answer {
+        Answer::Data(answer) => Some(answer.err()),
+        Answer::Done(answer) => Some(answer.err()),
+        Answer::Length(_) | Answer::Status(_) | Answer::Abandoned => None,
+    }
+}
+
+fn is_seen(kind: OpKind) -> bool {
+    matches!(kind, OpKind::Read | OpKind::Write | OpKind::WriteZeroes | OpKind::Flush)
+}
+
+fn beside(ours: &str, theirs: &str) -> String {
+    format!("ours: {ours}\nQEMU: {theirs}")
+}
+
+impl Turn {
+    fn words(&self) -> String {
+        let began = match &self.began {
+            Began::Asked(id, op) => format!("{id} asks for {}", op_words(op)),
+            Began::Replied(child, ordinal, None) => format!("c{child} has done #{ordinal}"),
+            Began::Replied(child, ordinal, Some(errno)) => {
+                format!("c{child} fails #{ordinal} with {errno}")
+            }
+            Began::Changed(Some(name)) => format!("{name} joins or leaves"),
+            Began::Changed(None) => "a change of children is refused".into(),
+        };
+        let events = self.events.iter().map(qapi::text);
+        let calls = self.asked.iter().map(call_words);
+        let answers =
+            self.answered.iter().map(|(id, outcome)| format!("{id}: {}", answer(outcome)));
+        let all: Vec<_> = events.chain(calls).chain(answers).collect();
+        match all.is_empty() {
+            true => format!("{began}, and nothing follows"),
+            false => format!("{began}; {}", all.join(", ")),
+        }
+    }
+}
+
+fn op_words(op: &GuestOp) -> String {
+    match op {
+        GuestOp::Read { offset, bytes } => format!("read {offset}+{bytes}"),
+        GuestOp::Write { offset, data, .. } => format!("write {offset}+{}", data.len()),
+        GuestOp::WriteZeroes { offset, bytes, .. } => format!("zeroes {offset}+{bytes}"),
+        GuestOp::Flush => "flush".into(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn call_words(call: &ChildCall) -> String {
+    let ChildCall { child, ordinal, kind, offset, bytes, flags, payload, .. } = call;
+    let fua = if flags.fua { " fua" } else { "" };
+    let unmap = if flags.may_unmap { " unmap" } else { "" };
+    let data =
+        if payload.bytes > 0 { format!(" of {:08x}", payload.hash >> 32) } else { String::new() };
+    format!("c{child} #{ordinal} {} {offset}+{bytes}{fua}{unmap}{data}", kind.word())
+}
+
+fn answer(outcome: &Outcome) -> String {
+    match (outcome, outcome.error()) {
+        (_, Some(errno)) => errno.to_string(),
+        (Outcome::Data(Ok(data)), _) => {
+            format!("{} bytes {:08x}", data.len(), Payload::of(data).hash >> 32)
+        }
+        _ => "done".into(),
+    }
+}
+
+/// What can differ.
+pub(super) const OPENING: &str = "qemu opening";
+const ORDER: &str = "qemu order";
+const EVENTS: &str = "qemu events";
+const CALLS: &str = "qemu requests";
+const ANSWER: &str = "qemu answer";
+const MEDIA: &str = "qemu media";

@@ -1,0 +1,274 @@
+//! Runs scenarios on the engine and on the real QEMU, and compares.
+
+use super::{
+    Known, case,
+    engine::Qemu,
+    hand::{self, Hand},
+    story::{Grain, Parting, Story},
+    wire::Wired,
+};
+use crate::{
+    fuzz::{Judge, attempt, guard},
+    model::Scenario,
+    runner::{self, Engine, Finished, Opened, Opening, OpeningArray, Parts, Scratch},
+};
+use quorate_qemu::{Error, Program};
+use quorate_reports::{Run, Verdict, Violation};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+/// How the children of QEMU's array answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// One after the other, in the order of the scenario, each once QEMU has dealt with the one before.
+    Ordered,
+    /// As soon as they are asked, so that QEMU sees several answers at once. What is then in nobody's hand,
+    /// the order of what goes on at the same time, is not compared.
+    Fast,
+}
+
+/// The engine and the real QEMU, side by side.
+pub struct Twin {
+    program: Program,
+    pace: Pace,
+    /// What the engine is, if it is another one than ours.
+    engine: Option<Arc<dyn Engine>>,
+    /// Daemons that nobody uses.
+    idle: Mutex<Vec<Qemu>>,
+    tally: Mutex<Tally>,
+}
+
+/// What was compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Cases.
+    pub cases: u64,
+    /// Requests that were answered.
+    pub requests: u64,
+    /// Requests to children.
+    pub child_ios: u64,
+    /// Events.
+    pub events: u64,
+    /// Cases that met something that is known to differ, and were compared as far as it goes.
+    pub known: BTreeMap<Known, u64>,
+    /// Cases that could not be compared, by the reason.
+    pub left_out: BTreeMap<&'static str, u64>,
+    /// Cases that had to be repeated as QEMU did not do at once what was expected.
+    pub repeated: u64,
+}
+
+/// What both sides made of a scenario.
+#[derive(Clone, Debug)]
+pub struct Both {
+    /// The scenario as it was run.
+    pub scenario: Scenario,
+    /// The engine's run.
+    pub ours: Finished,
+    /// That of QEMU.
+    pub theirs: Finished,
+    /// What was met of what is known.
+    pub known: Vec<Known>,
+    /// Where they part: in what, the request, and how.
+    pub violation: Option<Violation>,
+}
+
+/// Why nothing was compared.
+#[derive(Debug)]
+pub enum NotCompared {
+    /// It cannot be, and why.
+    Unsuited(&'static str),
+    /// QEMU does not start or does not answer.
+    Qemu(Error),
+    /// Our side went wrong.
+    Broken(Verdict, String),
+}
+
+impl Twin {
+    /// A comparison with this QEMU.
+    #[must_use]
+    pub fn new(program: &Program, pace: Pace) -> Self {
+        Self {
+            program: program.clone(),
+            pace,
+            engine: None,
+            idle: Mutex::default(),
+            tally: Mutex::default(),
+        }
+    }
+
+    /// The same for another engine than ours.
+    #[must_use]
+    pub fn of_engine(self, engine: Arc<dyn Engine>) -> Self {
+        Self { engine: Some(engine), ..self }
+    }
+
+    /// What has been compared.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.tallied().clone()
+    }
+
+    fn tallied(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Qemu>> {
+        self.idle.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Runs a concrete scenario on both sides, and compares.
+    ///
+    /// # Errors
+    /// It could not be compared.
+    pub fn compare(&self, scenario: &Scenario, scratch: &mut Scratch) -> Result<Both, NotCompared> {
+        let compared = self.try_compare(scenario, scratch);
+        let mut tally = self.tallied();
+        match &compared {
+            Ok(both) => {
+                let story = Story::of(&both.ours);
+                let (child_ios, events) = story.sizes();
+                tally.cases += 1;
+                tally.requests += story.answers();
+                tally.child_ios += child_ios;
+                tally.events += events;
+                for known in &both.known {
+                    *tally.known.entry(*known).or_default() += 1;
+                }
+            }
+            Err(NotCompared::Unsuited(why)) => *tally.left_out.entry(why).or_default() += 1,
+            Err(_) => {}
+        }
+        drop(tally);
+        compared
+    }
+
+    fn try_compare(&self, scenario: &Scenario, scratch: &mut Scratch) -> Result<Both, NotCompared> {
+        let scenario = case::suited(scenario).map_err(NotCompared::Unsuited)?;
+        let ours = OverNbd(self.engine.clone());
+        let ours = played(&scenario, &ours, scratch)?;
+        let expected = match self.pace {
+            Pace::Ordered => Story::of(&ours).counts(),
+            Pace::Fast => VecDeque::new(),
+        };
+        let is_expected = !expected.is_empty();
+        let both = self.beside(&scenario, &ours, expected, scratch)?;
+        if both.violation.is_none() || !is_expected {
+            return Ok(both);
+        }
+        // Looked at closely, without saving time.
+        self.tallied().repeated += 1;
+        self.beside(&scenario, &ours, VecDeque::new(), scratch)
+    }
+
+    /// Runs it on QEMU, and compares.
+    fn beside(
+        &self,
+        scenario: &Scenario,
+        ours: &Finished,
+        expected: VecDeque<u64>,
+        scratch: &mut Scratch,
+    ) -> Result<Both, NotCompared> {
+        let idle = self.idle().pop();
+        let qemu = idle.unwrap_or_else(|| {
+            let pace = match self.pace {
+                Pace::Ordered => hand::Pace::Ordered,
+                Pace::Fast => hand::Pace::Fast,
+            };
+            Qemu(Arc::new(Mutex::new(Hand::new(&self.program, pace))))
+        });
+        qemu.hand().ready().map_err(NotCompared::Qemu)?;
+        qemu.hand().expect(expected);
+        let theirs = played(scenario, &qemu, scratch)?;
+        let broken = qemu.hand().take_broken();
+        self.idle().push(qemu);
+        let (mut one, mut other) = (Story::of(ours), Story::of(&theirs));
+        let mut known = Vec::new();
+        let mut violation = None;
+        match broken {
+            Some(Error::Died { .. }) if other.until_mismatch() && one.until_mismatch() => {
+                known.push(Known::EndsAtMismatch);
+            }
+            Some(error) => {
+                violation = Some(violated("qemu gone", None, error.to_string()));
+            }
+            None => {}
+        }
+        let grain = match self.pace {
+            Pace::Ordered => Grain::Turns,
+            Pace::Fast => Grain::Requests,
+        };
+        let parting = one.parting(&other, grain);
+        let parting =
+            parting.map(|Parting { check, request, reason }| violated(check, request, reason));
+        // That it is gone says more than how far it came.
+        let violation = violation.or(parting);
+        Ok(Both { scenario: scenario.clone(), ours: ours.clone(), theirs, known, violation })
+    }
+}
+
+fn violated(
+    check: &'static str,
+    request: Option<quorate_reports::RequestId>,
+    reason: String,
+) -> Violation {
+    Violation { check, request, entry: None, reason }
+}
+
+/// Runs a scenario, and catches what panics.
+fn played(
+    scenario: &Scenario,
+    engine: &dyn Engine,
+    scratch: &mut Scratch,
+) -> Result<Finished, NotCompared> {
+    let run = guard::catch(|| runner::run(scenario, Some(engine), scratch));
+    let run = run.map_err(|why| NotCompared::Broken(Verdict::Panicked, why))?;
+    run.map_err(|error| NotCompared::Broken(Verdict::Internal, error.to_string()))
+}
+
+impl Judge for Twin {
+    fn judge(&self, scenario: &Scenario, token: &str, scratch: &mut Scratch) -> Run {
+        let compared = self.compare(scenario, scratch);
+        let failed = |verdict, why| attempt::without_trace(scenario, token, verdict, why);
+        match compared {
+            Ok(Both { ours, violation, .. }) => Run {
+                trace: ours.trace,
+                media: ours.media,
+                verdict: if violation.is_some() { Verdict::Violated } else { Verdict::Held },
+                violations: violation.into_iter().collect(),
+                child_ios: ours.child_ios,
+                ..failed(Verdict::Held, String::new())
+            },
+            Err(NotCompared::Unsuited(_)) => {
+                Run { violations: Vec::new(), ..failed(Verdict::Held, String::new()) }
+            }
+            Err(NotCompared::Qemu(error)) => failed(Verdict::Internal, error.to_string()),
+            Err(NotCompared::Broken(verdict, why)) => failed(verdict, why),
+        }
+    }
+}
+
+/// An engine whose children are behind NBD.
+struct OverNbd(Option<Arc<dyn Engine>>);
+
+impl Engine for OverNbd {
+    fn open(&self, scenario: &Scenario, parts: Parts) -> Opening {
+        let opening = self.open_array(scenario, parts);
+        Box::pin(async { Ok(opening.await?.device) })
+    }
+
+    fn open_array(&self, scenario: &Scenario, parts: Parts) -> OpeningArray {
+        let children = parts.children.into_iter();
+        let children = children.map(|(name, child)| (name, Arc::new(Wired(child)) as _)).collect();
+        let parts = Parts { children, ..parts };
+        if let Some(engine) = &self.0 {
+            return engine.open_array(scenario, parts);
+        }
+        let array = scenario.array.clone();
+        Box::pin(async move {
+            let quorum = runner::quorum(&array, parts).await?;
+            Ok(Opened { device: quorum.clone(), members: Some(quorum) })
+        })
+    }
+}
