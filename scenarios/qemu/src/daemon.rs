@@ -5,6 +5,7 @@ mod turn;
 use crate::{
     child::{Child, Reply, Request},
     client::Conversation,
+    clock::Clock,
     error::Error,
     lifeline::Lifeline,
     program::Program,
@@ -39,6 +40,8 @@ pub struct Daemon<C> {
     /// Kills the process and removes the directory; gone once the process is known to be dead.
     lifeline: Option<Lifeline>,
     directory: TempDir,
+    /// What makes its time leap; none if it has the machine's clock.
+    clock: Option<Clock>,
     /// What the process writes.
     said: File,
     monitor: Monitor,
@@ -104,11 +107,27 @@ impl<C: Child> Daemon<C> {
         Self::start_in(program, &env::temp_dir())
     }
 
+    /// Starts one whose time leaps, so that its monitor never holds an event back.
+    ///
+    /// Time is that of the machine while a client is connected with an export, as QEMU gives up a handshake after
+    /// 10 s. No others should connect with its exports.
+    ///
+    /// # Errors
+    /// It does not start or does not take the clock, or its sockets have no place in the directory for temporary
+    /// files.
+    pub fn start_leaping(program: &Program) -> Result<Self, Error> {
+        Self::begin(program, &env::temp_dir(), true)
+    }
+
     /// The same with its sockets in a private directory of this one.
     ///
     /// # Errors
     /// It does not start, or its sockets have no place there.
     pub fn start_in(program: &Program, place: &Path) -> Result<Self, Error> {
+        Self::begin(program, place, false)
+    }
+
+    fn begin(program: &Program, place: &Path, leaps: bool) -> Result<Self, Error> {
         let unmade = |source| Error::Directory { path: place.to_owned(), source };
         let private = Permissions::from_mode(0o700);
         let directory = tempfile::Builder::new()
@@ -132,6 +151,7 @@ impl<C: Child> Daemon<C> {
             .stdin(OwnedFd::from(theirs))
             .stdout(output.try_clone().map_err(unmade)?)
             .stderr(Stdio::from(output));
+        let clock = leaps.then(|| Clock::give(&mut command, directory.path())).transpose()?;
         let name = command.get_program().to_string_lossy().into_owned();
         let unstarted = |source| Error::Process { program: name, source };
         let process = command.spawn().map_err(unstarted)?;
@@ -141,6 +161,7 @@ impl<C: Child> Daemon<C> {
             lifeline: None,
             process,
             directory,
+            clock,
             said,
             monitor: Monitor {
                 stream: ours,
@@ -166,6 +187,10 @@ impl<C: Child> Daemon<C> {
         let path = socket_path(&daemon.directory, EXPORTS)?;
         daemon
             .obey("nbd-server-start", &json!({"addr": {"type": "unix", "data": {"path": path}}}))?;
+        if daemon.clock.as_ref().is_some_and(|clock| !clock.is_taken()) {
+            return Err(Error::ClockLeft { said: daemon.said() });
+        }
+        daemon.leap(true)?;
         Ok(daemon)
     }
 
@@ -323,7 +348,15 @@ impl<C: Child> Daemon<C> {
             "type": "nbd", "id": node, "node-name": node, "name": node, "writable": writable,
         });
         self.obey("block-export-add", &export)?;
-        self.connect(node)
+        self.leap(false)?;
+        let client = self.connect(node);
+        self.leap(true)?;
+        client
+    }
+
+    /// From now on its time leaps, if it can, or is that of the machine.
+    fn leap(&self, leaps: bool) -> Result<(), Error> {
+        self.clock.as_ref().map_or(Ok(()), |clock| clock.turn(leaps))
     }
 
     /// Ends a connection, and the export with it.

@@ -23,6 +23,18 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The files of its clock do not work.
+    #[error("cannot keep a clock of qemu-storage-daemon's own beside its sockets: {0}")]
+    Clock(io::Error),
+    /// It runs by the machine's clock.
+    #[error(
+        "qemu-storage-daemon does not take the clock it is given: set TMPDIR to a directory from which libraries \
+         can be loaded (not mounted noexec), without a space or colon in its name; it wrote {said:?}"
+    )]
+    ClockLeft {
+        /// What it wrote.
+        said: String,
+    },
     /// A unix socket's name has to fit into 107 bytes.
     #[error(
         "'{}' is too long a name for a socket, which has at most 107 bytes: set TMPDIR to a directory whose \

@@ -13,21 +13,25 @@
 //! - `child`: what answers as a child, and how an answer can wait,
 //! - `served` and `client`: the two ends of NBD that are ours, without any input or output; `nbd` has what is
 //!   on the wire,
-//! - `qmp`: lines of the monitor; `error`; `lifeline`: how QEMU is gone once this process is.
+//! - `qmp`: lines of the monitor; `clock`: a time of QEMU's own, in which its monitor holds no event back; `error`;
+//!   `lifeline`: how QEMU is gone once this process is.
 //!
 //! All is one thread and one poll. Children are asked, and replies taken in, only while the caller waits for
 //! something; what a child holds is answered when the caller releases it. So the order of what QEMU sees is the
 //! caller's.
 //!
 //! Of votes, cases and differences this library knows nothing. Absent, too: structured replies, so QEMU takes
-//! all that a child holds for data; discards; and a clock for QEMU other than the machine's. QEMU's monitor
-//! therefore lets pass one `QUORUM_REPORT_BAD` a second for each node's name, and one `QUORUM_FAILURE` a second in
-//! all: reports can be relied on where each case has names of its own, and one a child.
+//! all that a child holds for data; and discards.
+//!
+//! QEMU's monitor lets pass one `QUORUM_REPORT_BAD` a second for each node's name, and one `QUORUM_FAILURE` a second in
+//! all. Where every event matters, a daemon whose time leaps ([`Daemon::start_leaping`]) sends them all, but for those
+//! of one node in one round of its loop.
 
 #![forbid(unsafe_code)]
 
 mod child;
 mod client;
+mod clock;
 mod daemon;
 mod error;
 #[path = "../../glusterd/src/lifeline.rs"]

@@ -111,6 +111,47 @@ fn a_read_waits_for_the_child_that_is_held() {
     assert_eq!(bad[0].data["node-name"], "c2");
 }
 
+/// What is reported of 100 reads of `q`, of which every child's part fails.
+fn told_of_failing_reads(daemon: &mut Daemon<Medium>) -> Vec<String> {
+    for (name, letter) in [("c0", b'A'), ("c1", b'A'), ("c2", b'A')] {
+        daemon.serve(name, Medium::full(letter)).expect("it is a node");
+    }
+    let node = json!({
+        "driver": "quorum", "node-name": "q", "children": ["c0", "c1", "c2"], "vote-threshold": 2,
+    });
+    daemon.obey("blockdev-add", &node).expect("the array opens");
+    let client = daemon.export("q").expect("it is exported");
+    for name in ["c0", "c1", "c2"] {
+        daemon.child(name).holds_reads = true;
+    }
+    let mut told = Vec::new();
+    for _ in 0..100 {
+        let read = Request::Read { offset: 0, bytes: 512 };
+        let ticket = daemon.submit(client, &read).expect("it lives");
+        daemon.until_held(3).expect("all are asked");
+        for _ in 0..3 {
+            daemon.release(0, &Err(Errno::EIO)).expect("it lives");
+        }
+        assert_eq!(daemon.wait(ticket).expect("it lives"), Err(Errno::EIO));
+        told.extend(daemon.events().expect("it lives").into_iter().map(|event| event.name));
+    }
+    told
+}
+
+#[test]
+fn where_time_leaps_every_event_comes() {
+    let Some(program) = qemu() else { return };
+    let count = |told: &[String], name| told.iter().filter(|told| *told == name).count();
+    let mut leaping = Daemon::start_leaping(&program).expect("it starts");
+    let told = told_of_failing_reads(&mut leaping);
+    assert_eq!(count(&told, "QUORUM_REPORT_BAD"), 300, "{told:?}");
+    assert_eq!(count(&told, "QUORUM_FAILURE"), 100, "{told:?}");
+    let mut plain = Daemon::start(&program).expect("it starts");
+    let told = told_of_failing_reads(&mut plain);
+    let failures = count(&told, "QUORUM_FAILURE");
+    assert!(failures < 100 && count(&told, "QUORUM_REPORT_BAD") < 300, "{told:?}");
+}
+
 #[test]
 fn one_daemon_has_one_array_after_the_other() {
     let Some(program) = qemu() else { return };
