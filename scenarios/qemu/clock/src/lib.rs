@@ -1,6 +1,6 @@
 //! A clock for a process into which this is loaded before other libraries (`LD_PRELOAD`).
 //!
-//! A file that `QUORATE_QEMU_CLOCK` names, one byte long, is the switch. As long as its byte is [`LEAPS`], each
+//! A file that `QUORATE_QEMU_CLOCK` names, one byte long, is the switch. As long as its byte is an `l`, each
 //! look at the monotonic clock is two seconds later than the one before; so a limit of one event a second is over
 //! whenever it is looked at. Otherwise time passes as elsewhere, and what it has leapt is kept: it never goes back.
 //!

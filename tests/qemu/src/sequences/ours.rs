@@ -36,13 +36,8 @@ pub(super) fn play(case: &Case) -> Played {
         loop {
             for line in bed.stage.take() {
                 verified &= !line.starts_with("! q mismatch");
-                if line.starts_with("! q failure") {
-                    step.failures.push(line);
-                } else if line.starts_with('!') {
-                    step.tell(line);
-                } else {
-                    waiting.push(line);
-                }
+                let lines = if line.starts_with('!') { &mut step.lines } else { &mut waiting };
+                lines.push(line);
             }
             if !waiting.is_empty() && !task.waits() {
                 step.lines.push("answered".into());
