@@ -5,8 +5,9 @@
 
 use anstream::AutoStream;
 use args::{
-    Cli, Command, ConformArgs, DoctorArgs, ExhaustArgs, ExplainArgs, ExportArgs, Format, FuzzArgs,
-    ListArgs, ListFormat, MergeArgs, ReplayArgs, RunArgs, ShrinkArgs, TraceArgs, TraceFormat, When,
+    Cli, Command, ConformArgs, DiffArgs, DoctorArgs, ExhaustArgs, ExplainArgs, ExportArgs, Format,
+    FuzzArgs, ListArgs, ListFormat, MergeArgs, ReplayArgs, RunArgs, ShrinkArgs, TraceArgs,
+    TraceFormat, When,
 };
 use clap::{CommandFactory, Parser};
 use error::CliError;
@@ -27,6 +28,7 @@ use std::{
 mod args;
 mod conform;
 mod describe;
+mod diff;
 mod doctor;
 mod error;
 mod exhaust;
@@ -178,6 +180,7 @@ fn dispatch(command: Command, host: &mut Host<'_>) -> Result<u8, CliError> {
         Command::Explain(args) => explain::explain(&args, host),
         Command::Exhaust(args) => exhaust::exhaust(&args, host),
         Command::Conform(args) => conform::conform(&args, host),
+        Command::Diff(args) => diff::diff(&args, host),
         Command::Merge(args) => merge::merge(&args, host),
         Command::Doctor(args) => doctor::doctor(&args, host),
         Command::Completions { shell } => {

@@ -125,6 +125,15 @@ pub(super) enum Command {
     /// there, and it is said why. Of a profile it is the run of its own seed.
     #[command(after_help = CONFORM_EXIT_CODES)]
     Conform(ConformArgs),
+    /// Compare the engine with the real QEMU, case by case.
+    ///
+    /// The same scenarios run on the engine and on QEMU's own quorum, in a qemu-storage-daemon whose children
+    /// are the run's disks. Each answer, each event, each request to a disk and what disks hold at the end have
+    /// to be the same, but for a short list of what is known to differ, which is counted apart. Profiles give
+    /// a case for each seed. A difference is made as small as it gets, and saved as a scenario and as a script
+    /// that shows it with QEMU's own tools.
+    #[command(after_help = DIFF_EXIT_CODES)]
+    Diff(DiffArgs),
     /// Add up what the shards of a fuzz have saved.
     Merge(MergeArgs),
     /// Say which environments this machine has, what the others lack, and how to get it.
@@ -247,6 +256,50 @@ pub(super) struct FuzzArgs {
     /// Repeat so many runs in a process of their own, and compare.
     #[arg(long, value_name = "N", default_value = "2")]
     pub(super) verify_fresh: u8,
+}
+
+/// What is compared with the real QEMU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(super) enum Layer {
+    /// Scenarios, whose disks answer in their order, each once QEMU has dealt with the one before: everything is
+    /// compared, turn by turn.
+    Ordered,
+    /// Scenarios, whose disks answer as soon as they are asked: what goes on at the same time is compared
+    /// without its order.
+    Fast,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DiffArgs {
+    /// Names from `quorate list`, seeds (profile:number), or scenario files; all random profiles if nothing is
+    /// said.
+    #[arg(value_name = "NAME|SEED|FILE")]
+    pub(super) scenario: Vec<String>,
+    /// What to compare, with commas between them.
+    #[arg(long, value_name = "LAYER", value_delimiter = ',', default_value = "ordered,fast")]
+    pub(super) layer: Vec<Layer>,
+    /// Of profiles, which seeds of each layer: the first N, or those from A up to, not including, B. 1000 if
+    /// neither this nor --time is given.
+    #[arg(long, value_name = "N|A..B", allow_hyphen_values = true, value_parser = values::seeds)]
+    pub(super) seeds: Option<values::Seeds>,
+    /// Stop each layer after so long, such as 60s or 5m.
+    #[arg(long, value_name = "TIME", value_parser = values::time)]
+    pub(super) time: Option<Duration>,
+    /// How many daemons, and threads; two for each core if nothing is said.
+    #[arg(long, short, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) jobs: Option<u16>,
+    /// The directory of another qemu-storage-daemon and qemu-io than those in PATH.
+    #[arg(long, value_name = "DIR")]
+    pub(super) qemu: Option<PathBuf>,
+    /// Go on after a difference, and keep every one.
+    #[arg(long)]
+    pub(super) keep_going: bool,
+    /// Where to save differences.
+    #[arg(long, value_name = "DIR", default_value = "quorate-failures")]
+    pub(super) output: PathBuf,
+    /// For whom.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -420,6 +473,14 @@ Exit codes:
     1  the program itself is broken
     2  the command line is of no use, or there are no such disks
   100  a run differs";
+
+const DIFF_EXIT_CODES: &str = "\
+Exit codes:
+    0  there is no difference but known ones
+    1  the program itself is broken
+    2  there is no QEMU to compare with, or the command line is of no use
+  100  there is a difference
+  130  interrupted, and no difference so far";
 
 const EXIT_CODES: &str = "\
 Exit codes:

@@ -50,6 +50,12 @@ pub(super) enum CliError {
     #[error("--gluster is for disks on a real gluster")]
     #[diagnostic(help("add --env gluster, or leave it out"))]
     NoGluster,
+    /// There is no QEMU to compare with.
+    #[error("0 compared: {0}")]
+    #[diagnostic(help(
+        "install it, or name its directory with --qemu; `quorate doctor` says what this machine has"
+    ))]
+    NoQemu(#[from] quorate_qemu::Missing),
     /// There are no disks.
     #[error(transparent)]
     #[diagnostic(transparent)]

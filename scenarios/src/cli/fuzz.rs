@@ -96,6 +96,7 @@ fn plan(args: &FuzzArgs) -> Result<Fuzz, CliError> {
         watchdog: args.watchdog,
         samples: usize::from(args.verify_fresh),
         engine: None,
+        judge: None,
     })
 }
 

@@ -23,6 +23,9 @@ pub fn suited(scenario: &Scenario) -> Result<Scenario, &'static str> {
             "its array is read-only, and NBD refuses what is written before QEMU's quorum hears of it",
         );
     }
+    if (0..scenario.disks()).any(|number| scenario.disk(number).limits.read_only) {
+        return Err("one of its disks is read-only");
+    }
     let lengths: Vec<u64> = (0..scenario.disks()).map(|n| scenario.disk(n).bytes).collect();
     if lengths.iter().any(|bytes| !bytes.is_multiple_of(SECTOR)) {
         return Err("QEMU's devices are made of whole sectors");
@@ -57,6 +60,7 @@ pub fn suited(scenario: &Scenario) -> Result<Scenario, &'static str> {
             _ => true,
         });
     }
+    in_turn(&mut suited);
     let asks = |step: &Action| matches!(step, Action::Request { .. });
     let is_silent = !suited.scripts().flatten().any(asks);
     if is_silent && scenario.scripts().flatten().any(asks) {
@@ -73,6 +77,25 @@ fn over_nbd(disk: &mut Disk) {
 
 fn zeroes() -> Zeroes {
     Zeroes::Flags(vec![ZeroFlag::Fua, ZeroFlag::MayUnmap])
+}
+
+/// Has one client do what several do at the same time, one after the other, unless they are about being held back.
+///
+/// With two requests in flight at a child, QEMU's NBD client keeps the answer to the first until the second is
+/// answered, too: when requests begin and end would be its doing, not the quorum's.
+fn in_turn(scenario: &mut Scenario) {
+    if scenario.scripts().flatten().any(|step| matches!(step, Action::Hold(_))) {
+        return;
+    }
+    for client in std::mem::take(&mut scenario.clients) {
+        scenario.steps.extend(client.steps);
+    }
+    scenario.steps.retain(|step| !matches!(step, Action::Wait { .. } | Action::Join(_)));
+    for step in &mut scenario.steps {
+        if let Action::Request { background, .. } = step {
+            *background = None;
+        }
+    }
 }
 
 /// What a client of NBD cannot do: to give up on a request becomes to wait for it.

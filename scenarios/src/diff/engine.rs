@@ -185,7 +185,12 @@ pub(super) fn done(device: Arc<dyn BlockDevice>, request: Request) -> IoFuture<'
         let done: IoResult<()> = match request {
             Request::Read { offset, bytes } => {
                 let data = device.pread(offset, bytes as usize).await;
-                return reply(data.map(Vec::from));
+                // One that is too short is no answer, to the engine as well.
+                let whole = data.map(Vec::from).and_then(|data| match data.len() {
+                    length if length == bytes as usize => Ok(data),
+                    _ => Err(Errno::EIO),
+                });
+                return reply(whole);
             }
             Request::Write { offset, data, fua } => {
                 device.pwrite(offset, data.into(), Flags { fua, ..Flags::NONE }).await

@@ -102,6 +102,12 @@ impl Bell {
         }
     }
 
+    fn ring_for(&self, ticket: Ticket) {
+        let waiting = self.0.lock().expect("nothing panics under this lock").clone();
+        let its = waiting.into_iter().filter(|(other, _)| *other == ticket);
+        its.for_each(|(_, waker)| waker.wake());
+    }
+
     fn take_down(&self, ticket: Ticket) {
         let mut waiting = self.0.lock().expect("nothing panics under this lock");
         waiting.retain(|(other, _)| *other != ticket);
@@ -125,7 +131,7 @@ impl Hand {
     /// Sees to it that there is a daemon.
     pub(super) fn ready(&mut self) -> Result<(), Error> {
         if self.daemon.is_none() {
-            self.daemon = Some(Daemon::start(&self.program)?);
+            self.daemon = Some(Daemon::start_leaping(&self.program)?);
         }
         Ok(())
     }
@@ -230,7 +236,8 @@ impl Hand {
         let bell = open.bell.clone();
         bell.hang(ticket, waker);
         let rings = futures_util::task::waker(bell.clone());
-        while self.broken.is_none() && self.hand_over(&rings) {
+        // Who has a reply is to hear of it before anything else goes on.
+        while self.broken.is_none() && !self.has_replied() && self.hand_over(&rings) {
             self.settle();
         }
         let open = self.open.as_mut().expect("it was there");
@@ -239,13 +246,23 @@ impl Hand {
         let reply = match (&mut open.tickets[at].1, &self.broken) {
             (reply @ Some(_), _) => reply.take().expect("it is there"),
             (None, Some(_)) => Err(Errno::EIO),
-            (None, None) => return Poll::Pending,
+            (None, None) => {
+                let replied = open.tickets.iter().filter(|(_, reply)| reply.is_some());
+                replied.for_each(|(other, _)| bell.ring_for(*other));
+                return Poll::Pending;
+            }
         };
         open.tickets.remove(at);
         bell.take_down(ticket);
-        // Others may have theirs as well, or be the ones to poll what is under way.
+        // Others go on with what is under way.
         ArcWake::wake_by_ref(&bell);
         Poll::Ready(reply)
+    }
+
+    /// Whether a request has its reply that has not been polled since.
+    fn has_replied(&self) -> bool {
+        let open = self.open.as_ref();
+        open.is_some_and(|open| open.tickets.iter().any(|(_, reply)| reply.is_some()))
     }
 
     /// Hands an answer of a disk to QEMU, if there is one.
