@@ -21,7 +21,7 @@ mod sizes;
 mod steps;
 mod trial;
 
-use crate::{export, model::Scenario, runner::Engine};
+use crate::{export, fuzz::Judge, model::Scenario, runner::Engine};
 pub use cost::Cost;
 pub use property::Property;
 use quorate_reports::{Run, Verdict};
@@ -38,6 +38,8 @@ use trial::Trials;
 pub struct Shrink {
     /// Whose array it is; our own engine's, if not given.
     pub engine: Option<Arc<dyn Engine>>,
+    /// Who runs scenarios and judges; the oracle, if not given.
+    pub judge: Option<Arc<dyn Judge>>,
     /// How long one run may take by the clock on the wall.
     pub watchdog: Duration,
     /// Where runs can be ended, for a failure that is that they do not come back: a thread cannot be.

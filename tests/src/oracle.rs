@@ -389,6 +389,7 @@ fn fuzz(bug: Bug) -> Option<Failed> {
         watchdog: Duration::from_secs(60),
         samples: 0,
         engine: Some(engine),
+        judge: None,
     };
     let _ = fuzz::run(fuzz, &AtomicBool::new(false), &mut first);
     first.0

@@ -29,7 +29,7 @@ fn run(scenario: &Scenario, engine: Option<&dyn Engine>) -> Run {
 }
 
 fn with(engine: Option<Arc<dyn Engine>>, scenario: &Scenario) -> Result<Shrunk, NotShrunk> {
-    let shrink = Shrink { engine, watchdog: Duration::from_secs(30), apart: None };
+    let shrink = Shrink { engine, judge: None, watchdog: Duration::from_secs(30), apart: None };
     shrink.shrink(scenario, &AtomicBool::new(false), &mut |_, _| {})
 }
 
@@ -188,7 +188,7 @@ fn a_run_that_does_not_come_back_is_tried_where_it_can_be_ended() {
     };
     let before = expand(&catalog::scenario("random-any").expect("it is in the catalog"), 1);
     let watchdog = Duration::from_millis(200);
-    let shrink = Shrink { engine: Some(Arc::new(engine)), watchdog, apart: None };
+    let shrink = Shrink { engine: Some(Arc::new(engine)), judge: None, watchdog, apart: None };
     let shrunk = |shrink: &Shrink| shrink.shrink(&before, &AtomicBool::new(false), &mut |_, _| {});
     assert_eq!(shrunk(&shrink).err(), Some(NotShrunk::Endless));
     let comes_back: Apart = Arc::new(|scenario| steps(scenario) < 2);

@@ -42,7 +42,8 @@ pub(super) fn shrink(args: &ShrinkArgs, host: &mut Host<'_>) -> Result<u8, CliEr
         bar.set_position(runs);
         bar.set_message(sizes(best).map(|(word, size)| format!("{size} {word}")).join(", "));
     };
-    let shrink = Shrink { engine: None, watchdog: args.watchdog, apart: apart(host) };
+    let apart = apart(host);
+    let shrink = Shrink { engine: None, judge: None, watchdog: args.watchdog, apart };
     let shrunk = shrink.shrink(&scenario, &host.stop, &mut hear);
     let elapsed = bar.elapsed();
     bar.finish_and_clear();

@@ -2,6 +2,7 @@
 
 use crate::model::{Action, Disk, Request, Scenario, ZeroFlag, Zeroes};
 use quorate_engine::quorum::options::Overlap;
+use quorate_faults::{fault::Fault, rule::Rule};
 
 /// The scenario as both sides run it: as it is, but for what NBD cannot ask or a child over NBD cannot be, and
 /// with requests that overlap as QEMU has them.
@@ -67,6 +68,19 @@ pub fn suited(scenario: &Scenario) -> Result<Scenario, &'static str> {
         return Err("no request of it can be asked over NBD");
     }
     Ok(suited)
+}
+
+/// Whether something that befalls its disks is a matter of time.
+pub(super) fn is_timed(scenario: &Scenario) -> bool {
+    let rules = scenario.rules.iter();
+    let timed = |rule: &Rule| {
+        rule.when.at.is_some()
+            || rule.when.window.is_some()
+            || rule.when.after.is_some()
+            || matches!(rule.r#do, Fault::Crash(_))
+    };
+    let acts = |step: &Action| matches!(step, Action::CutPower { .. } | Action::Hold(_));
+    rules.into_iter().any(timed) || scenario.scripts().flatten().any(acts)
 }
 
 /// What a disk is like that is behind NBD: it takes any bytes, FUA, and zeroes.

@@ -2,7 +2,7 @@
 
 use super::{Apart, NotShrunk, Property, Shrink};
 use crate::{
-    fuzz::attempt,
+    fuzz::{Judge, attempt},
     metamorphic,
     model::Scenario,
     runner::{Engine, Scratch},
@@ -32,6 +32,7 @@ enum Look {
 /// Whoever runs what is tried.
 pub(super) struct Trials {
     engine: Option<Arc<dyn Engine>>,
+    judge: Option<Arc<dyn Judge>>,
     watchdog: Duration,
     apart: Option<Apart>,
     worker: Option<Worker>,
@@ -47,8 +48,8 @@ struct Worker {
 
 impl Trials {
     pub(super) fn new(shrink: &Shrink) -> Self {
-        let Shrink { engine, watchdog, apart } = shrink.clone();
-        Self { engine, watchdog, apart, worker: None, look: Look::Alone, runs: 0 }
+        let Shrink { engine, judge, watchdog, apart } = shrink.clone();
+        Self { engine, judge, watchdog, apart, worker: None, look: Look::Alone, runs: 0 }
     }
 
     /// How many scenarios were run.
@@ -59,7 +60,8 @@ impl Trials {
     /// What fails, however it has to be looked at; which is how all others are looked at from now on.
     pub(super) fn fail(&mut self, scenario: &Scenario) -> Result<(Property, Run), NotShrunk> {
         let laws = (0..metamorphic::laws().count()).map(Look::Law);
-        let looks = [Look::Alone].into_iter().chain(laws).chain([Look::Repeated]);
+        let others = laws.chain([Look::Repeated]).filter(|_| self.judge.is_none());
+        let looks: Vec<Look> = [Look::Alone].into_iter().chain(others).collect();
         for look in looks {
             self.look = look;
             let mut run = self.run(scenario);
@@ -86,7 +88,8 @@ impl Trials {
                 false => attempt::stuck(scenario, &scenario.name, self.watchdog),
             };
         }
-        let worker = self.worker.take().unwrap_or_else(|| Worker::new(self.engine.clone()));
+        let worker = self.worker.take();
+        let worker = worker.unwrap_or_else(|| Worker::new(self.engine.clone(), self.judge.clone()));
         worker.to.send((scenario.clone(), self.look)).expect("a worker ends with its owner");
         match worker.from.recv_timeout(self.watchdog) {
             Ok(run) => {
@@ -100,13 +103,16 @@ impl Trials {
 }
 
 impl Worker {
-    fn new(engine: Option<Arc<dyn Engine>>) -> Self {
+    fn new(engine: Option<Arc<dyn Engine>>, judge: Option<Arc<dyn Judge>>) -> Self {
         let (to, tasks) = mpsc::channel::<(Scenario, Look)>();
         let (answers, from) = mpsc::channel();
         attempt::spawn("quorate-shrink".into(), move || {
             let mut scratch = Scratch::default();
             for (scenario, look) in tasks {
-                let run = looked_at(&scenario, engine.as_ref(), look, &mut scratch);
+                let run = match &judge {
+                    Some(judge) => judge.judge(&scenario, &scenario.name, &mut scratch),
+                    None => looked_at(&scenario, engine.as_ref(), look, &mut scratch),
+                };
                 if answers.send(run).is_err() {
                     return;
                 }
