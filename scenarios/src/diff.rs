@@ -4,13 +4,18 @@
 //! - `engine`, `hand`, `wire`, `event`: QEMU as an engine of the runner, over NBD and QMP,
 //! - `story`: what an array did, and where two part,
 //! - `known`: what is known to differ, and why,
+//! - [`errno`]: which error a request comes to, of all that there are, as `qemu-io` says it,
+//! - [`options`]: what is refused of an array's options, and in which words,
 //! - [`Twin`]: all of it, as somebody who judges runs.
 
 mod case;
+mod draws;
 mod engine;
+pub mod errno;
 mod event;
 mod hand;
 mod known;
+pub mod options;
 mod story;
 mod twin;
 mod wire;

@@ -58,6 +58,34 @@ pub enum Error {
         /// What it wrote.
         said: String,
     },
+    /// `qemu-io` has ended.
+    #[error("qemu-io is gone ({status}) when it was asked for {asked:?}; it wrote {said:?}")]
+    IoDied {
+        /// How it ended.
+        status: ExitStatus,
+        /// What it was asked for.
+        asked: String,
+        /// What it wrote.
+        said: String,
+    },
+    /// `qemu-io` does not come back from a command.
+    #[error("qemu-io did nothing for {seconds} s when it was asked for {asked:?}")]
+    IoSilent {
+        /// What it was asked for.
+        asked: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// No command for `qemu-io`.
+    #[error(
+        "qemu-io reads commands of one line and at most {most} bytes, and not one of {bytes}: shorten it"
+    )]
+    Command {
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        most: usize,
+    },
     /// Nothing more came.
     #[error("qemu-storage-daemon did nothing for {seconds} s while it was asked for {asked}{held}")]
     Silent {
@@ -93,6 +121,6 @@ pub enum Error {
         said: String,
     },
     /// What came is not what was agreed on.
-    #[error("qemu-storage-daemon sent {0}")]
+    #[error("QEMU sent {0}")]
     Protocol(String),
 }

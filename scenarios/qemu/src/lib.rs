@@ -13,6 +13,7 @@
 //! - `child`: what answers as a child, and how an answer can wait,
 //! - `served` and `client`: the two ends of NBD that are ours, without any input or output; `nbd` has what is
 //!   on the wire,
+//! - `io`: a long-lived `qemu-io`, which tells any errno,
 //! - `qmp`: lines of the monitor; `clock`: a time of QEMU's own, in which its monitor holds no event back; `error`;
 //!   `lifeline`: how QEMU is gone once this process is.
 //!
@@ -34,6 +35,7 @@ mod client;
 mod clock;
 mod daemon;
 mod error;
+mod io;
 #[path = "../../glusterd/src/lifeline.rs"]
 mod lifeline;
 mod nbd;
@@ -44,5 +46,6 @@ mod served;
 pub use child::{Answer, Child, Reply, Request};
 pub use daemon::{Client, Daemon, Held, Ticket};
 pub use error::Error;
+pub use io::{Cache, Io};
 pub use program::{Missing, Program, Version};
 pub use qmp::{Event, Refusal};

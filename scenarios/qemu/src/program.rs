@@ -99,6 +99,12 @@ impl Program {
         Command::new(self.directory.join(DAEMON))
     }
 
+    /// A command that starts `qemu-io`.
+    #[must_use]
+    pub(crate) fn io(&self) -> Command {
+        Command::new(self.directory.join(IO))
+    }
+
     /// Why `qemu-io --image-opts` does not open this image; `None` if it does.
     ///
     /// # Errors
