@@ -103,11 +103,9 @@ impl Graph {
     ) -> Result<(NodeName, Arc<dyn BlockDevice>), OpenError> {
         let driver = value.get("driver").and_then(Value::as_str).unwrap_or(DRIVER);
         let Some(definition) = value.as_object().filter(|_| driver != DRIVER) else {
-            let options = QuorumOptions::from_json(value)?;
+            // As qmp_blockdev_add: after all types, and before anything else.
+            let options = QuorumOptions::from_json_named(value)?.ok_or(OpenError::Unnamed)?;
             let name = options.node_name().clone();
-            if name.as_str().is_empty() {
-                return Err(OpenError::Unnamed);
-            }
             let quorum = self.open(options).await?;
             return Ok((name, quorum));
         };

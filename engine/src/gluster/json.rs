@@ -23,7 +23,7 @@ pub(super) fn parse(value: &Value) -> Result<GlusterOptions, GlusterOptionsError
         return Err(not_a_choice("driver", driver).into());
     }
     let generic = generic(&object)?;
-    generic.check()?;
+    generic.check(Discard::Ignore)?;
     let debug = debug(&object)?;
     let logfile = object.text("logfile")?;
     let mut options = match object.text("filename")? {

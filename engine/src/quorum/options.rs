@@ -124,6 +124,11 @@ impl QuorumOptions {
         json::parse(value)
     }
 
+    /// The same, or `None` if nobody names the node, whatever else is wrong but the types.
+    pub(crate) fn from_json_named(value: &Value) -> Result<Option<Self>, OptionsError> {
+        json::parse_named(value)
+    }
+
     /// Options from the text that `qemu-io --image-opts` takes: `driver=quorum,vote-threshold=2,
     /// children.0.driver=…`, where two commas are one comma in a value.
     ///

@@ -17,10 +17,12 @@ pub enum Known {
     Driver,
     /// An option that QEMU does not have.
     OurOwn,
-    /// A text of options with two mistakes.
+    /// Options with two mistakes, of which one shows only by opening something.
     Order,
     /// What becomes of discards where a text of options does not say it.
     Discards,
+    /// A `cache` that says nothing.
+    EmptyCache,
     /// An array inside an array that names the outer one.
     EndsAtCycle,
     /// A node that several arrays would write to.
@@ -45,9 +47,12 @@ impl Known {
             }
             Self::Driver => "the engine knows no list of drivers, and says it as qemu-io does",
             Self::OurOwn => "QEMU has no such option",
-            Self::Order => "the engine opens no child before all options are known to be right",
+            Self::Order => "the engine opens nothing before all options are known to be right",
             Self::Discards => {
                 "qemu-io lets discards pass where nothing is said of them, unlike the rest of QEMU, and unmaps zeroes"
+            }
+            Self::EmptyCache => {
+                "QEMU says that an array has no option `cache` where its object is empty, as its schema allows"
             }
             Self::EndsAtCycle => {
                 "QEMU aborts where a definition inside an array names that array, and the engine refuses it"

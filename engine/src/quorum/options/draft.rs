@@ -91,7 +91,7 @@ impl Draft {
             return Err(OptionsError::TooDeep);
         }
         let generic = self.generic?;
-        generic.check()?;
+        generic.check(if self.depth == 0 { Discard::Ignore } else { Discard::Unmap })?;
         let children = self.children?;
         if children.is_empty() {
             return Err(OptionsError::NoChildren);
@@ -168,14 +168,16 @@ impl DraftChild {
 }
 
 impl Generic {
-    /// As bdrv_open_common, then bdrv_assign_node_name.
-    pub(crate) fn check(&self) -> Result<(), OptionsError> {
+    /// As bdrv_open_common, then bdrv_assign_node_name. Where nothing is said of discards, they are as by
+    /// bdrv_inherited_options: a child's pass.
+    pub(crate) fn check(&self, discard_unsaid: Discard) -> Result<(), OptionsError> {
         if self.force_share == Some(true) && self.read_only != Some(true) {
             return Err(OptionsError::SharedWritable);
         }
         let discard = self.discard.clone().transpose()?;
         let detect_zeroes = self.detect_zeroes.clone().transpose()?;
-        if detect_zeroes == Some(DetectZeroes::Unmap) && discard != Some(Discard::Unmap) {
+        let discard = discard.unwrap_or(discard_unsaid);
+        if detect_zeroes == Some(DetectZeroes::Unmap) && discard != Discard::Unmap {
             return Err(OptionsError::UnmapWithoutDiscard);
         }
         self.node_name.as_deref().map_or(Ok(()), check_node_name)

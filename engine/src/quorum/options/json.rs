@@ -9,8 +9,19 @@ use crate::quorum::options::{
 use serde_json::{Map, Value};
 
 pub(super) fn parse(value: &Value) -> Result<QuorumOptions, OptionsError> {
+    outermost(value)?.validate()
+}
+
+/// The same, but `None` where there is no name.
+pub(super) fn parse_named(value: &Value) -> Result<Option<QuorumOptions>, OptionsError> {
+    let draft = outermost(value)?;
+    let is_named = draft.generic.as_ref().is_ok_and(|generic| generic.node_name.is_some());
+    is_named.then(|| draft.validate()).transpose()
+}
+
+fn outermost(value: &Value) -> Result<Draft, OptionsError> {
     let object = value.as_object().ok_or_else(|| wrong_type("arguments", "object"))?;
-    draft(object, "", 0)?.validate()
+    draft(object, "", 0)
 }
 
 /// Checks the definition of a child, and all of it where it is an array itself.

@@ -1,6 +1,6 @@
 //! What differs as decided, and how a definition is without it.
 
-use super::sides::{Definition, Opened, node};
+use super::sides::{Definition, Opened, node, node_names};
 use crate::diff::Known;
 use quorate_engine::quorum::{error::OpenError, options::OptionsError};
 use serde_json::{Map, Value};
@@ -12,13 +12,18 @@ pub(super) fn explained(
     ours: Option<&OpenError>,
     theirs: &Opened,
 ) -> Option<(Known, Definition)> {
-    let known = known(definition, ours.map(innermost), theirs)?;
-    let mut without = definition.clone();
-    match &mut without {
-        Definition::Json(value) => each_array(value, &mut |array| leave_out(known, array)),
-        Definition::Dotted(options) => leave_out_of(known, options, ours),
-    }
-    (without != *definition).then_some((known, without))
+    let is_dotted = matches!(definition, Definition::Dotted(_));
+    let known = candidates(is_dotted, ours.map(innermost), theirs);
+    // What does not occur in it explains nothing.
+    known.into_iter().find_map(|known| {
+        let mut without = definition.clone();
+        match &mut without {
+            Definition::Json(value) if known == Known::Order => openable(value),
+            Definition::Json(value) => each_array(value, &mut |array| leave_out(known, array)),
+            Definition::Dotted(options) => leave_out_of(known, options, ours),
+        }
+        (without != *definition).then_some((known, without))
+    })
 }
 
 /// What lies behind the children's errors.
@@ -41,30 +46,38 @@ fn innermost(error: &OpenError) -> Innermost<'_> {
     }
 }
 
-fn known(definition: &Definition, ours: Option<Innermost<'_>>, theirs: &Opened) -> Option<Known> {
-    let is_dotted = matches!(definition, Definition::Dotted(_));
+/// What may explain such a difference.
+fn candidates(is_dotted: bool, ours: Option<Innermost<'_>>, theirs: &Opened) -> Vec<Known> {
     let said = match theirs {
         Opened::Refused { text, .. } => text.as_str(),
         Opened::Taken | Opened::Died => "",
     };
-    match ours {
-        _ if said.contains("overlap'") => Some(Known::OurOwn),
-        _ if said.starts_with("Parameter 'driver' does not accept value") => Some(Known::Driver),
-        _ if said.starts_with("Permission conflict on node") => Some(Known::NoPermissions),
-        Some(Innermost::Other(OpenError::Cycle { .. })) if *theirs == Opened::Died => {
-            Some(Known::EndsAtCycle)
-        }
-        Some(Innermost::Options(error)) => match error {
-            OptionsError::ThresholdTooLow | OptionsError::ThresholdTooHigh => Some(Known::Narrowed),
-            OptionsError::FifoBlkverify | OptionsError::FifoRewrite => Some(Known::Ignored),
-            OptionsError::SameNode(_) => Some(Known::TwoVotes),
-            OptionsError::Refused { .. } => Some(Known::NotHere),
-            OptionsError::UnmapWithoutDiscard if is_dotted => Some(Known::Discards),
-            OptionsError::Unsupported(_) => Some(Known::Order),
-            _ => None,
-        },
+    let options = match ours {
+        Some(Innermost::Options(error)) => Some(error),
         _ => None,
-    }
+    };
+    let is_cycle = matches!(ours, Some(Innermost::Other(OpenError::Cycle { .. })));
+    let of_options = options.and_then(|error| match error {
+        OptionsError::ThresholdTooLow | OptionsError::ThresholdTooHigh => Some(Known::Narrowed),
+        OptionsError::FifoBlkverify | OptionsError::FifoRewrite => Some(Known::Ignored),
+        OptionsError::SameNode(_) => Some(Known::TwoVotes),
+        OptionsError::Refused { .. } => Some(Known::NotHere),
+        OptionsError::NotAChoice { name: "overlap", .. } => Some(Known::OurOwn),
+        OptionsError::UnmapWithoutDiscard if is_dotted => Some(Known::Discards),
+        OptionsError::Unsupported(_) => Some(Known::Order),
+        _ => None,
+    });
+    let is_opening = options.is_some() && OPENING.iter().any(|start| said.starts_with(start));
+    let of_texts = [
+        (Known::OurOwn, said.contains("overlap'")),
+        (Known::EmptyCache, said.ends_with("support the option 'cache'")),
+        (Known::Driver, said.starts_with("Parameter 'driver' does not accept value")),
+        (Known::EndsAtCycle, is_cycle || *theirs == Opened::Died),
+        (Known::Order, is_opening),
+        (Known::NoPermissions, PERMISSIONS.iter().any(|start| said.starts_with(start))),
+    ];
+    let of_texts = of_texts.into_iter().filter(|(_, may)| *may).map(|(known, _)| known);
+    of_options.into_iter().chain(of_texts).collect()
 }
 
 /// Every array of a definition, from the outermost on.
@@ -77,6 +90,26 @@ fn each_array(value: &mut Value, change: &mut impl FnMut(&mut Map<String, Value>
     for child in children.into_iter().flatten() {
         each_array(child, change);
     }
+}
+
+/// Leaves out whatever shows only once something is opened.
+fn openable(value: &mut Value) {
+    if node_names().any(|name| value["node-name"] == name) {
+        value["node-name"] = "q".into();
+    }
+    each_array(value, &mut |array| {
+        let children = array.get_mut("children").and_then(Value::as_array_mut);
+        for child in children.into_iter().flatten() {
+            match child {
+                Value::Object(array) if array.contains_key("children") => {
+                    array.remove("node-name");
+                }
+                Value::Object(other) if other.get("driver").is_some_and(|d| d != "null-co") => {}
+                Value::String(_) | Value::Object(_) => *child = node(""),
+                _ => {}
+            }
+        }
+    });
 }
 
 fn leave_out(known: Known, array: &mut Map<String, Value>) {
@@ -103,6 +136,9 @@ fn leave_out(known: Known, array: &mut Map<String, Value>) {
         }
         Known::OurOwn => {
             array.remove("overlap");
+        }
+        Known::EmptyCache if array.get("cache") == Some(&Map::new().into()) => {
+            array.remove("cache");
         }
         Known::NoPermissions => {
             array.remove("rewrite-corrupted");
@@ -157,6 +193,8 @@ fn leave_out_of(known: Known, options: &mut Vec<String>, ours: Option<&OpenError
             Known::OurOwn => name == "overlap",
             Known::Order => {
                 unknown.as_deref().is_some_and(|unknown| [name, bare(name)].contains(&unknown))
+                    || name == "size"
+                    || name == "node-name" && !prefix.is_empty()
             }
             Known::TwoVotes => {
                 name.is_empty() && !prefix.is_empty() && !seen.insert(value.to_owned())
@@ -167,6 +205,12 @@ fn leave_out_of(known: Known, options: &mut Vec<String>, ours: Option<&OpenError
         match threshold {
             Some(number) if known == Known::Narrowed => {
                 options.push(format!("{key}={}", narrowed(number)));
+            }
+            _ if known == Known::Order && name == "driver" && value != "null-co" => {
+                options.push(format!("{key}=quorum"));
+            }
+            _ if known == Known::Order && name.is_empty() && !prefix.is_empty() => {
+                options.push(format!("{key}.driver=null-co"));
             }
             _ if goes && known == Known::TwoVotes => options.push(format!("{key}.driver=null-co")),
             _ if goes => {}
@@ -200,3 +244,16 @@ fn narrowed(number: i128) -> i32 {
 
 /// The drivers of definitions that are right.
 const DRIVERS: [&str; 2] = ["quorum", "null-co"];
+/// How QEMU says what it finds out by opening.
+const OPENING: [&str; 8] = [
+    "Cannot find device",
+    "Duplicate nodes with",
+    "Could not refresh",
+    "Making '",
+    "Block node is read-only",
+    "Unknown driver",
+    "Invalid node-name",
+    "Node name too long",
+];
+/// How it says that one may not write.
+const PERMISSIONS: [&str; 2] = ["Permission conflict on node", "Block node is read-only"];

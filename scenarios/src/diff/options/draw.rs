@@ -15,6 +15,7 @@ pub(super) fn definition(seed: u64) -> Definition {
         let mut options = Vec::new();
         drawn.dotted("", 0, &mut options);
         drawn.disorder(&mut options);
+        spare_others(&mut options);
         while options.join(",").len() > DOTTED_BYTES_MAX {
             options.pop();
         }
@@ -96,10 +97,10 @@ impl Drawn {
     fn null(&mut self) -> Map<String, Value> {
         let size = if self.is_odd() { *self.draws.pick(&[65000, 65537, 131_072]) } else { 65536 };
         let mut node = Map::new();
-        node.insert("driver".into(), "null-co".into());
+        node.insert("driver".into(), OTHER.into());
         node.insert("size".into(), size.into());
         node.insert("read-zeroes".into(), true.into());
-        for (option, values) in GENERIC {
+        for (option, values) in OTHERS {
             if self.is_odd() && self.is_odd() {
                 let value = one(&mut self.draws, values);
                 node.insert((*option).into(), value);
@@ -132,11 +133,10 @@ impl Drawn {
             match self.draws.below(8) {
                 0 if self.is_odd() => to.push(format!("{child}=zz")),
                 0 if depth < DEPTH_MAX => self.dotted(&format!("{child}."), depth + 1, to),
-                _ => to.push(format!("{child}.driver=null-co")),
+                _ => to.push(format!("{child}.driver={OTHER}")),
             }
             if self.is_odd() && self.is_odd() {
-                let odd =
-                    *self.draws.pick(&["=a", ".size=65536", ".size=1073741824", ".read-only=off"]);
+                let odd = *self.draws.pick(&["=a", ".size=65536", ".size=1073741824"]);
                 to.push(format!("{child}{odd}"));
             }
         }
@@ -171,12 +171,29 @@ impl Drawn {
     }
 }
 
+/// Leaves out what a node of another driver does not have: what is wrong there is for whoever opens it.
+fn spare_others(options: &mut Vec<String>) {
+    let driver = format!(".driver={OTHER}");
+    let others: Vec<String> = options
+        .iter()
+        .filter_map(|option| option.strip_suffix(&driver))
+        .map(|prefix| format!("{prefix}."))
+        .collect();
+    let is_known = |rest: &str| ["driver=", "size="].iter().any(|start| rest.starts_with(start));
+    options.retain(|option| {
+        let rest = others.iter().find_map(|prefix| option.strip_prefix(prefix.as_str()));
+        rest.is_none_or(is_known)
+    });
+}
+
 /// One of these texts of JSON.
 fn one(draws: &mut Draws, texts: &[&str]) -> Value {
     let text = *draws.pick(texts);
     serde_json::from_str(text).unwrap_or_else(|_| json!(text))
 }
 
+/// The driver of nodes that are no arrays.
+const OTHER: &str = "null-co";
 const DEFINITION: Domain = Domain::named("options");
 /// What `qemu-io` takes for a line, without the rest of the command.
 const DOTTED_BYTES_MAX: usize = 1000;
@@ -228,6 +245,14 @@ const THRESHOLDS: Values = &[
     "9223372036854775808",
 ];
 const UNKNOWN: [&str; 6] = ["foo", "file", "children.0", "cache.direct", "overlap", "backing"];
+/// What a node of another driver has, all right but names: what is wrong there is for whoever opens it.
+const OTHERS: &[(&str, Values)] = &[
+    ("node-name", &["q", "n1", "n2", "a", "", "1q", "#x", "A_b-c.d", NAME_31, NAME_32]),
+    ("discard", &["unmap", "ignore"]),
+    ("cache", &[r#"{"direct": true}"#, r#"{"no-flush": false}"#]),
+    ("read-only", &["true"]),
+    ("auto-read-only", &["true", "false"]),
+];
 /// What every node may have.
 const GENERIC: &[(&str, Values)] = &[
     (

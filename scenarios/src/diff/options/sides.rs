@@ -82,8 +82,10 @@ impl Ours {
     }
 
     async fn open_json(&self, node: &Value) -> Result<(), OpenError> {
-        // That it is an array is said, so an unknown driver is not asked for.
-        QuorumOptions::from_json(node)?;
+        // What is no array by its driver is to be refused as an array.
+        if node["driver"] != "quorum" {
+            QuorumOptions::from_json(node)?;
+        }
         let (name, _) = self.0.open_json(node).await?;
         self.0.remove(name.as_str()).await.expect("nobody uses it");
         Ok(())
@@ -169,7 +171,11 @@ fn nodes() -> impl Iterator<Item = Value> {
 pub(super) fn node(name: &str) -> Value {
     let known = NODES.iter().find(|node| node.0 == name);
     let (_, bytes, read_only) = known.unwrap_or(&NODES[0]);
-    json!({"driver": "null-co", "size": bytes, "read-zeroes": true, "read-only": read_only})
+    let mut node = json!({"driver": "null-co", "size": bytes, "read-zeroes": true});
+    if *read_only {
+        node["read-only"] = true.into();
+    }
+    node
 }
 
 /// The names of the nodes that are there.
