@@ -7,7 +7,7 @@ mod sides;
 use super::{Compared, Known};
 use quorate_qemu::{Error, Program, Version};
 use serde_json::Value;
-pub use sides::{Definition, Opened};
+pub use sides::{Definition, Nobody, Opened, daemon, graph};
 use sides::{Ours, Theirs};
 
 /// Compares options. It keeps a daemon and a `qemu-io` for all.
@@ -63,6 +63,20 @@ impl Options {
         }
         compared.difference = Some(told);
         Ok(compared)
+    }
+
+    /// What our engine makes of a definition.
+    #[must_use]
+    pub fn ours(&self, definition: &Definition) -> Opened {
+        self.ours.open(definition).0
+    }
+
+    /// What QEMU makes of it.
+    ///
+    /// # Errors
+    /// As [`Options::compare`].
+    pub fn theirs(&mut self, definition: &Definition) -> Result<Opened, Error> {
+        self.theirs.open(definition)
     }
 
     /// What is known to differ in a definition, and what else differs once that is left out.

@@ -6,7 +6,9 @@
 #[expect(dead_code, reason = "the engine's own tests ask for more")]
 mod bed;
 mod daemon;
+mod errno;
 mod findings;
+mod io;
 mod options;
 mod reads;
 #[path = "../../gfapi/src/require.rs"]
@@ -22,7 +24,10 @@ mod stage;
 mod task;
 
 use quorate_qemu::{Answer, Child, Program, Request};
-use std::io::{self, Write};
+use std::{
+    env,
+    io::{Write, stderr},
+};
 
 /// The machine's QEMU, if it has one.
 ///
@@ -46,7 +51,16 @@ fn qemu() -> Option<Program> {
 
 /// Says something that the test harness would keep to itself.
 fn say(text: &str) {
-    writeln!(io::stderr(), "{text}").expect("stderr is there");
+    writeln!(stderr(), "{text}").expect("stderr is there");
+}
+
+/// The seed that whoever runs this wants to be tried, too.
+///
+/// # Panics
+/// It is no number.
+fn given_seed() -> Option<u64> {
+    let given = env::var("QUORATE_SEED").ok()?;
+    Some(given.parse().expect("QUORATE_SEED is a number"))
 }
 
 /// A child in memory that keeps its reads waiting if it is told to.

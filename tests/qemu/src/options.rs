@@ -2,77 +2,34 @@
 //!
 //! The rows that need no node are those of the engine's own tests; here both sides are asked.
 
-use super::{Medium, qemu, rows, say};
-use futures_util::{FutureExt, future::BoxFuture};
-use quorate_engine::{
-    BlockDevice, Image, Limits, Memory,
-    graph::{Graph, Opener},
-    quorum::{error::OpenError, options::QuorumOptions},
+use super::{given_seed, qemu, rows, say};
+use futures_util::FutureExt;
+use quorate_qemu::{Program, Version};
+use quorate_scenarios::diff::{
+    Known,
+    options::{self, Definition, Opened, Options},
 };
-use quorate_qemu::{Daemon, Program, Version};
 use rows::{DELETE, changed, joined};
 use serde_json::{Map, Value, json};
-use std::{fmt, sync::Arc};
-
-/// What one side makes of a node's options.
-#[derive(Debug, PartialEq, Eq)]
-enum Opened {
-    Taken,
-    Refused { class: String, text: String },
-}
-
-/// Where the engine differs from QEMU on purpose, as ARCHITECTURE.md has it in its table of deviations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Difference {
-    /// S15, D7.
-    Narrowed,
-    /// S14.
-    Ignored,
-    /// S17.
-    TwoVotes,
-    /// Above the driver.
-    NotHere,
-    /// Known to whoever opens nodes.
-    Driver,
-    /// Not QEMU's.
-    OurOwn,
-    /// Texts are read as a whole first.
-    Order,
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Narrowed => {
-                "QEMU keeps 32 bits of a threshold, and another is in force than was asked for"
-            }
-            Self::Ignored => "QEMU takes options that do nothing with fifo",
-            Self::TwoVotes => "QEMU gives one node two votes",
-            Self::NotHere => {
-                "QEMU's block layer does for any node what the engine leaves to children"
-            }
-            Self::Driver => "the engine knows no list of drivers, and says it as qemu-io does",
-            Self::OurOwn => "QEMU has no such option",
-            Self::Order => "the engine opens no child before all options are known to be right",
-        })
-    }
-}
+use std::collections::BTreeMap;
 
 /// The rows in which they differ, no more and no less.
-fn decided() -> Vec<(Value, Difference)> {
+fn decided() -> Vec<(Value, Known)> {
     vec![
-        (json!({"vote-threshold": (1_u64 << 32) + 2}), Difference::Narrowed),
-        (json!({"vote-threshold": -4_294_967_294_i64}), Difference::Narrowed),
+        (json!({"vote-threshold": (1_u64 << 32) + 2}), Known::Narrowed),
+        (json!({"vote-threshold": -4_294_967_294_i64}), Known::Narrowed),
         (
             json!({"read-pattern": "fifo", "blkverify": true, "rewrite-corrupted": true}),
-            Difference::Ignored,
+            Known::Ignored,
         ),
-        (json!({"read-pattern": "fifo", "rewrite-corrupted": true}), Difference::Ignored),
-        (json!({"children": ["a", "b", "a"]}), Difference::TwoVotes),
-        (json!({"detect-zeroes": "on"}), Difference::NotHere),
-        (json!({"active": false}), Difference::NotHere),
-        (json!({"children": ["a", {"driver": "zz"}]}), Difference::Driver),
-        (json!({"overlap": "zz"}), Difference::OurOwn),
+        (json!({"read-pattern": "fifo", "rewrite-corrupted": true}), Known::Ignored),
+        (json!({"children": ["a", "b", "a"]}), Known::TwoVotes),
+        (json!({"detect-zeroes": "on"}), Known::NotHere),
+        (json!({"active": false}), Known::NotHere),
+        (json!({"children": ["a", {"driver": "zz"}]}), Known::Driver),
+        (json!({"overlap": "zz"}), Known::OurOwn),
+        (json!({"cache": {}}), Known::EmptyCache),
+        (json!({"node-name": "a", "vote-threshold": 0}), Known::Order),
     ]
 }
 
@@ -101,6 +58,12 @@ fn over_nodes() -> Vec<(Value, &'static str)> {
             "Parameter 'driver' does not accept value 'zz'",
         ),
         (json!({"node-name": DELETE}), "'node-name' must be specified for the root node"),
+        (
+            json!({"node-name": DELETE, "children": [], "vote-threshold": 0, "force-share": true}),
+            "'node-name' must be specified for the root node",
+        ),
+        (json!({"cache": {}}), "Block format 'quorum' does not support the option 'cache'"),
+        (json!({"node-name": "a", "vote-threshold": 0}), "Duplicate nodes with node-name='a'"),
         (json!({"node-name": "a"}), "Duplicate nodes with node-name='a'"),
         (
             json!({"children": ["a", "q"]}),
@@ -121,7 +84,7 @@ fn over_nodes() -> Vec<(Value, &'static str)> {
 #[test]
 fn json_is_refused_as_by_qemu() {
     let Some(program) = qemu() else { return };
-    let (graph, mut daemon) = (graph(&nodes()), daemon(&program, &nodes()));
+    let mut both = Options::start(&program).expect("it starts");
     let rows: Vec<_> = [rows::refused_json(), over_nodes()].concat();
     let all = rows.into_iter().map(|(changes, text)| (changes, Some(text)));
     let ours_only = rows::refused_here_only().into_iter().map(|(changes, _)| (changes, None));
@@ -129,9 +92,9 @@ fn json_is_refused_as_by_qemu() {
     let mut differences = decided();
     let (mut compared, mut differ) = (0, 0);
     for (changes, text) in all.chain(ours_only) {
-        let node = changed(&changes);
-        let (ours, theirs) = (ours(&graph, &node), theirs(&mut daemon, &node));
-        if text.is_some_and(|text| Opened::in_words(text) != theirs) {
+        let node = Definition::Json(changed(&changes));
+        let (ours, theirs) = (both.ours(&node), both.theirs(&node).expect("QEMU lives"));
+        if text.is_some_and(|text| in_words(text) != theirs) {
             wrong.push(format!("{changes}: not {text:?} but {theirs:?}"));
         }
         let known = differences.iter().position(|(row, _)| *row == changes);
@@ -139,7 +102,9 @@ fn json_is_refused_as_by_qemu() {
             None if ours == theirs => compared += 1,
             Some((_, difference)) if ours != theirs => {
                 differ += 1;
-                say(&format!("qemu: {changes} differs: {difference}"));
+                let compared = both.compare_definition(&node).expect("QEMU lives");
+                assert_eq!((compared.known, compared.difference), (vec![difference], None));
+                say(&format!("qemu: {changes} differs: {}", difference.why()));
             }
             None => wrong.push(format!("{changes}: ours is {ours:?}, QEMU's {theirs:?}")),
             Some(_) => wrong.push(format!("{changes}: no difference any more")),
@@ -168,7 +133,8 @@ fn changes_of_children_are_refused_as_by_qemu() {
         }),
     ];
     let nodes = [["c0", "c1", "c3", "c4"].map(null).as_slice(), &arrays].concat();
-    let (graph, mut daemon) = (graph(&nodes), daemon(&program, &nodes));
+    let graph = options::graph(nodes.clone());
+    let mut daemon = options::daemon(&program, nodes).expect("it starts");
     let rows = rows::refused_changes();
     for &(parent, child, node, text) in &rows {
         let mut change = Map::from_iter([("parent".into(), parent.into())]);
@@ -189,14 +155,15 @@ fn changes_of_children_are_refused_as_by_qemu() {
 #[test]
 fn json_types_are_checked_in_the_order_of_qemu() {
     let Some(program) = qemu() else { return };
-    let (graph, mut daemon) = (graph(&nodes()), daemon(&program, &nodes()));
+    let mut both = Options::start(&program).expect("it starts");
     let rows = rows::all_wrong_from();
     for (option, mut node) in rows.clone() {
         if program.version() < HAS_ACTIVE {
             node.as_object_mut().expect("a definition is an object").remove("active");
         }
-        let node = &node;
-        assert_eq!(ours(&graph, node), theirs(&mut daemon, node), "all is wrong from {option} on");
+        let node = Definition::Json(node);
+        let (ours, theirs) = (both.ours(&node), both.theirs(&node).expect("QEMU lives"));
+        assert_eq!(ours, theirs, "all is wrong from {option} on");
     }
     say(&format!(
         "qemu {}: {} definitions with more than one mistake compared",
@@ -208,7 +175,7 @@ fn json_types_are_checked_in_the_order_of_qemu() {
 #[test]
 fn dotted_text_is_refused_as_by_qemu_io() {
     let Some(program) = qemu() else { return };
-    let graph = graph(&nodes());
+    let mut both = Options::start(&program).expect("it starts");
     let named = rows::refused_dotted().into_iter();
     // There are no nodes to refer to.
     let inline =
@@ -220,125 +187,135 @@ fn dotted_text_is_refused_as_by_qemu_io() {
     let all = named.chain(taken);
     let mut compared = 0;
     for (options, text) in all {
-        let (ours, theirs) = (ours_dotted(&graph, &options), theirs_dotted(&program, &options));
-        assert_eq!(theirs, text, "qemu-io {} and {options}", program.version());
-        assert_eq!(ours, theirs, "{options}");
+        let definition = dotted(&options);
+        assert_eq!(refusal(&program, &options), text, "qemu-io {}", program.version());
+        assert_eq!(both.ours(&definition), in_words(text), "{options}");
+        // A blank would end the options of a command.
+        if !options.contains(' ') && !options.is_empty() {
+            let theirs = both.theirs(&definition).expect("QEMU lives");
+            assert_eq!(theirs, in_words(text), "qemu-io opens {options} by a command");
+        }
         compared += 1;
     }
-    let (difference, options) = DIFFERS;
-    let (ours, theirs) = (ours_dotted(&graph, options), theirs_dotted(&program, options));
-    assert_eq!(ours, "Block format 'quorum' does not support the option 'foo'");
-    assert_eq!(theirs, "Cannot find device='zz' nor node-name='zz'");
-    say(&format!("qemu: {options} differs: {difference}"));
+    let definition = dotted(DIFFERS);
+    let ours = "Block format 'quorum' does not support the option 'foo'";
+    assert_eq!(both.ours(&definition), in_words(ours));
+    let theirs = both.theirs(&definition).expect("QEMU lives");
+    assert_eq!(theirs, in_words("Cannot find device='zz' nor node-name='zz'"));
+    let compared_again = both.compare_definition(&definition).expect("QEMU lives");
+    assert_eq!((compared_again.known, compared_again.difference), (vec![Known::Order], None));
+    say(&format!("qemu: {DIFFERS} differs: {}", Known::Order.why()));
     say(&format!(
         "qemu {}: {compared} texts of options compared, and 1 that differs as decided",
         program.version(),
     ));
 }
 
-/// Why the engine does not open it; empty if it does.
-fn ours_dotted(graph: &Graph, options: &str) -> String {
-    let opened = async { graph.open(QuorumOptions::from_dotted(options)?).await };
-    let opened = opened.now_or_never().expect("nothing is waited for");
-    opened.map(drop).err().map_or_else(String::new, |error: OpenError| error.to_string())
-}
-
-fn theirs_dotted(program: &Program, options: &str) -> String {
-    program.refuses(options).expect("it is there").unwrap_or_default()
-}
-
-impl Opened {
-    /// A row's words: none where the node is taken.
-    fn in_words(text: &str) -> Self {
-        if text.is_empty() {
-            return Self::Taken;
-        }
-        Self::Refused { class: "GenericError".into(), text: text.into() }
-    }
-}
-
-fn ours(graph: &Graph, node: &Value) -> Opened {
-    let opened = async {
-        // That it is an array is said, so an unknown driver is not asked for.
-        QuorumOptions::from_json(node)?;
-        graph.open_json(node).await
-    };
-    match opened.now_or_never().expect("nothing is waited for") {
-        Ok((name, _)) => {
-            let removed = graph.remove(name.as_str()).now_or_never();
-            removed.expect("nothing is waited for").expect("nobody uses it");
-            Opened::Taken
-        }
-        Err(error) => Opened::Refused { class: error.class().into(), text: error.to_string() },
-    }
-}
-
-fn theirs(daemon: &mut Daemon<Medium>, node: &Value) -> Opened {
-    match daemon.ask("blockdev-add", node).expect("the daemon lives") {
-        Ok(_) => {
-            let name = json!({"node-name": node["node-name"]});
-            daemon.obey("blockdev-del", &name).expect("nobody uses it");
-            Opened::Taken
-        }
-        Err(refusal) => Opened::Refused { class: refusal.class, text: refusal.text },
-    }
-}
-
-/// The nodes that the rows speak of.
-fn nodes() -> Vec<Value> {
-    let null = |name, bytes: u64, read_only| {
-        json!({
-            "driver": "null-co", "node-name": name, "size": bytes, "read-zeroes": true,
-            "read-only": read_only,
-        })
-    };
-    let plain = ["a", "b", "c"].map(|name| null(name, 65536, false));
-    plain.into_iter().chain([null("big", 131_072, false), null("ro", 65536, true)]).collect()
-}
-
-fn graph(nodes: &[Value]) -> Graph {
-    let graph = Graph::new(Arc::new(Null), Arc::new(()));
-    for node in nodes {
-        let opened = graph.open_json(node).now_or_never().expect("nothing is waited for");
-        opened.expect("it opens");
-    }
-    graph
-}
-
-fn daemon(program: &Program, nodes: &[Value]) -> Daemon<Medium> {
-    let mut daemon = Daemon::start(program).expect("it starts");
-    for node in nodes {
-        daemon.obey("blockdev-add", node).expect("it opens");
-    }
-    daemon
-}
-
-/// Opens what QEMU's `null-co` is.
-struct Null;
-
-impl Opener for Null {
-    fn open<'a>(
-        &'a self,
-        driver: &'a str,
-        options: &'a Map<String, Value>,
-    ) -> BoxFuture<'a, Result<Arc<dyn BlockDevice>, OpenError>> {
-        let bytes = options.get("size").and_then(Value::as_u64).unwrap_or(1 << 30);
-        let read_only = options.get("read-only") == Some(&Value::Bool(true));
-        let limits = Limits { read_only, ..Limits::NONE };
-        Box::pin(async move {
-            if driver != "null-co" {
-                return ().open(driver, options).await;
+#[test]
+fn drawn_definitions_come_to_what_they_come_to_in_qemu() {
+    let Some(program) = qemu() else { return };
+    for seed in [Some(SEED), given_seed()].into_iter().flatten() {
+        let mut both = Options::start(&program).expect("it starts");
+        let mut known: BTreeMap<Known, u64> = BTreeMap::new();
+        for seed in seed..seed + DEFINITIONS {
+            let compared = both.compare(seed).expect("QEMU answers");
+            for why in compared.known {
+                *known.entry(why).or_default() += 1;
             }
-            Ok(Arc::new(Memory::with_image(Image::new(bytes), limits)) as Arc<dyn BlockDevice>)
-        })
+            if let Some(difference) = compared.difference {
+                panic!(
+                    "QEMU {}: {difference}\nQUORATE_SEED={seed} cargo test -p quorate-qemu-tests \
+                     drawn_definitions",
+                    program.version(),
+                );
+            }
+        }
+        say(&format!(
+            "qemu {}: {DEFINITIONS} definitions compared from seed {seed} on",
+            program.version(),
+        ));
+        for (known, count) in known {
+            say(&format!("known, {count} times: {}", known.why()));
+        }
     }
+}
+
+/// What it is, and a change of a definition that comes to the same.
+type Mistake = (&'static str, fn(&mut Map<String, Value>));
+
+const MISTAKES: [Mistake; 4] = [
+    ("a threshold that may exceed the children", |array| {
+        let count = array.get("children").and_then(Value::as_array).map_or(0, Vec::len);
+        let threshold = array.get("vote-threshold").and_then(Value::as_u64).unwrap_or(0);
+        if count > 0 && threshold > count as u64 {
+            array.insert("vote-threshold".into(), count.into());
+        }
+    }),
+    ("blkverify of any number of children", |array| {
+        array.retain(|option, value| option != "blkverify" || *value != true);
+    }),
+    ("types that are not looked at where there is a default", |array| {
+        array.retain(|option, value| option != "rewrite-corrupted" || value.is_boolean());
+    }),
+    ("names that may be taken", |array| {
+        if array.get("node-name").is_some_and(|name| name == "a") {
+            array.insert("node-name".into(), "q".into());
+        }
+    }),
+];
+
+#[test]
+fn wrong_answers_to_definitions_are_noticed() {
+    let Some(program) = qemu() else { return };
+    let mut both = Options::start(&program).expect("it starts");
+    let mut noticed = BTreeMap::new();
+    for seed in SEED..SEED + DEFINITIONS {
+        let Definition::Json(node) = options::definition(seed, program.version()) else { continue };
+        let definition = Definition::Json(node.clone());
+        let theirs = both.theirs(&definition).expect("QEMU lives");
+        if both.ours(&definition) != theirs {
+            continue;
+        }
+        for (name, make) in MISTAKES {
+            let mut mistaken = node.as_object().expect("a definition is an object").clone();
+            make(&mut mistaken);
+            if both.ours(&Definition::Json(mistaken.into())) != theirs {
+                noticed.entry(name).or_insert(seed - SEED);
+            }
+        }
+    }
+    for (name, cases) in &noticed {
+        say(&format!("{name}: noticed in definition {cases}"));
+    }
+    let missed = MISTAKES.iter().filter(|(name, _)| !noticed.contains_key(name));
+    let missed: Vec<_> = missed.map(|(name, _)| name).collect();
+    assert!(missed.is_empty(), "{DEFINITIONS} definitions were no answer to {missed:?}");
+}
+
+/// A row's words: none where the node is taken.
+fn in_words(text: &str) -> Opened {
+    if text.is_empty() {
+        return Opened::Taken;
+    }
+    Opened::Refused { class: "GenericError".into(), text: text.into() }
+}
+
+fn dotted(options: &str) -> Definition {
+    Definition::Dotted(options.split(',').map(Into::into).collect())
+}
+
+/// Why a `qemu-io` of its own does not open it; empty if it does.
+fn refusal(program: &Program, options: &str) -> String {
+    program.refuses(options).expect("it is there").unwrap_or_default()
 }
 
 /// The first version with the option `active`.
 const HAS_ACTIVE: Version = Version { major: 10, minor: 0, micro: 0 };
 /// A text with two mistakes that each side finds another of.
-const DIFFERS: (Difference, &str) =
-    (Difference::Order, "driver=quorum,vote-threshold=1,children.0=zz,foo=1");
+const DIFFERS: &str = "driver=quorum,vote-threshold=1,children.0=zz,foo=1";
+const SEED: u64 = 1;
+/// So many definitions are compared from each seed on.
+const DEFINITIONS: u64 = 3000;
 /// What both sides take, odd as it is.
 const TAKEN: [&str; 8] = [
     "vote-threshold=1",

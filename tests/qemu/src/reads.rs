@@ -4,7 +4,7 @@
 //! the threshold, the range, and the order in which the children answer. QEMU's children are held and released
 //! in that order, each only when QEMU has dealt with the one before; so the order of its events is known, too.
 
-use super::{Medium, bed::Bed, qemu, say, stage::letters, task::Task};
+use super::{Medium, bed::Bed, given_seed, qemu, say, stage::letters, task::Task};
 use quorate_engine::{BlockDevice, Errno};
 use quorate_qemu::{Daemon, Event, Request};
 use rand_chacha::{
@@ -62,9 +62,8 @@ struct Outcome {
 #[test]
 fn the_engine_reads_as_qemu_does() {
     let Some(program) = qemu() else { return };
-    let given = std::env::var("QUORATE_SEED").ok();
-    let given = given.map(|text| text.parse().expect("QUORATE_SEED is a number"));
     let from = |first: u64| (0..CASES).map(move |case| first.wrapping_add(case));
+    let given = given_seed();
     let seeds: BTreeSet<u64> = [Some(SEED), given].into_iter().flatten().flat_map(from).collect();
     let mut daemon = Daemon::start_leaping(&program).expect("it starts");
     let (mut succeeded, mut events) = (0, 0);

@@ -12,7 +12,7 @@ mod case;
 mod ours;
 mod theirs;
 
-use super::{qemu, say};
+use super::{given_seed, qemu, say};
 use case::{Case, Reads};
 use quorate_engine::Errno;
 use quorate_qemu::{Program, Request};
@@ -122,10 +122,8 @@ struct Tally {
 #[test]
 fn the_engine_goes_through_sequences_as_qemu_does() {
     let Some(program) = qemu() else { return };
-    let given = std::env::var("QUORATE_SEED").ok();
-    let given = given.map(|text| text.parse().expect("QUORATE_SEED is a number"));
     compare(&program, SEED, REQUESTS);
-    if let Some(given) = given {
+    if let Some(given) = given_seed() {
         compare(&program, given, REQUESTS);
     }
 }

@@ -59,11 +59,7 @@ pub(super) struct Ours(Graph);
 
 impl Ours {
     pub(super) fn new() -> Self {
-        let graph = Graph::new(Arc::new(Null), Arc::new(()));
-        for node in nodes() {
-            now(graph.open_json(&node)).expect("the nodes are right");
-        }
-        Self(graph)
+        Self(graph(nodes()))
     }
 
     /// What we make of it, and the error itself.
@@ -93,7 +89,7 @@ impl Ours {
 
     async fn open_dotted(&self, options: &str) -> Result<(), OpenError> {
         // There are no nodes to refer to where a command line is opened.
-        let graph = Graph::new(Arc::new(Null), Arc::new(()));
+        let graph = graph([]);
         graph.open(QuorumOptions::from_dotted(options)?).await.map(drop)
     }
 }
@@ -109,7 +105,7 @@ pub(super) struct Theirs {
 
 impl Theirs {
     pub(super) fn start(program: &Program) -> Result<Self, Error> {
-        let daemon = Some(daemon(program)?);
+        let daemon = Some(daemon(program, nodes())?);
         Ok(Self { program: program.clone(), daemon, io: Io::start(program)? })
     }
 
@@ -127,7 +123,7 @@ impl Theirs {
     fn open_json(&mut self, node: &Value) -> Result<Opened, Error> {
         let mut daemon = match self.daemon.take() {
             Some(daemon) => daemon,
-            None => daemon(&self.program)?,
+            None => daemon(&self.program, nodes())?,
         };
         let opened = match daemon.ask("blockdev-add", node)? {
             Ok(_) => {
@@ -150,9 +146,29 @@ fn refused(class: &str, text: String) -> Opened {
     Opened::Refused { class: class.into(), text }
 }
 
-fn daemon(program: &Program) -> Result<Daemon<Nobody>, Error> {
+/// A node table of ours with these nodes, which knows the driver `null-co`.
+///
+/// # Panics
+/// A node cannot be opened.
+#[must_use]
+pub fn graph(nodes: impl IntoIterator<Item = Value>) -> Graph {
+    let graph = Graph::new(Arc::new(Null), Arc::new(()));
+    for node in nodes {
+        now(graph.open_json(&node)).expect("the nodes are right");
+    }
+    graph
+}
+
+/// A daemon with these nodes.
+///
+/// # Errors
+/// It does not start, or a node cannot be opened.
+pub fn daemon(
+    program: &Program,
+    nodes: impl IntoIterator<Item = Value>,
+) -> Result<Daemon<Nobody>, Error> {
     let mut daemon = Daemon::start(program)?;
-    for node in nodes() {
+    for node in nodes {
         daemon.obey("blockdev-add", &node)?;
     }
     Ok(daemon)
@@ -212,9 +228,9 @@ impl Opener for Null {
     }
 }
 
-/// No child is served to this daemon.
+/// Stands for the children of a daemon that is served none.
 #[derive(Debug)]
-enum Nobody {}
+pub enum Nobody {}
 
 impl Child for Nobody {
     fn bytes(&self) -> u64 {

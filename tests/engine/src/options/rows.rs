@@ -97,6 +97,21 @@ pub(crate) fn refused_json() -> Vec<(Value, &'static str)> {
             }]}),
             too_high,
         ),
+        // Of a node inside another one discards pass, unless it says otherwise.
+        (
+            json!({"children": ["a", {
+                "driver": "quorum", "children": ["b"], "vote-threshold": 5, "detect-zeroes": "unmap",
+            }]}),
+            too_high,
+        ),
+        (
+            json!({"children": ["a", {
+                "driver": "quorum", "children": ["b"], "vote-threshold": 5, "detect-zeroes": "unmap",
+                "discard": "ignore",
+            }]}),
+            "setting detect-zeroes to unmap is not allowed without setting discard operation to \
+             unmap",
+        ),
         (
             json!({"vote-threshold": 0, "children": [{
                 "driver": "quorum", "children": [], "vote-threshold": "x",
