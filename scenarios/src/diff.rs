@@ -6,8 +6,9 @@
 //! - `known`: what is known to differ, and why,
 //! - [`errno`]: which error a request comes to, of all that there are, as `qemu-io` says it,
 //! - [`options`]: what is refused of an array's options, and in which words,
-//! - [`Twin`]: all of it, as somebody who judges runs.
+//! - [`Twin`], [`BySeed`]: scenarios, and these two, as somebody who judges runs.
 
+mod by_seed;
 mod case;
 mod draws;
 mod engine;
@@ -17,12 +18,15 @@ mod hand;
 mod known;
 pub mod options;
 mod story;
+mod tally;
 mod twin;
 mod wire;
 
+pub use by_seed::BySeed;
 pub use case::suited;
 pub use known::Known;
-pub use twin::{Both, NotCompared, Pace, Tally, Twin};
+pub use tally::Tally;
+pub use twin::{Both, NotCompared, Pace, Twin};
 
 /// What comparing one case came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,10 @@
 //! What is known to differ between the engine and the real QEMU, and why.
 
+use serde::Serialize;
+
 /// What is known to differ. A case that meets it is compared as far as it goes, and counted apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Known {
     /// A verifier that finds a difference.
     EndsAtMismatch,

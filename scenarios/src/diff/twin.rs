@@ -5,6 +5,7 @@ use super::{
     engine::Qemu,
     hand::{self, Hand},
     story::{Grain, Parting, Story},
+    tally::{Tallied, Tally},
     wire::Wired,
 };
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
 use quorate_qemu::{Error, Program};
 use quorate_reports::{Run, Verdict, Violation};
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -37,26 +38,7 @@ pub struct Twin {
     engine: Option<Arc<dyn Engine>>,
     /// Daemons that nobody uses.
     idle: Mutex<Vec<Qemu>>,
-    tally: Mutex<Tally>,
-}
-
-/// What was compared.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Cases.
-    pub cases: u64,
-    /// Requests that were answered.
-    pub requests: u64,
-    /// Requests to children.
-    pub child_ios: u64,
-    /// Events.
-    pub events: u64,
-    /// Cases that met something that is known to differ, and were compared as far as it goes.
-    pub known: BTreeMap<Known, u64>,
-    /// Cases that could not be compared, by the reason.
-    pub left_out: BTreeMap<&'static str, u64>,
-    /// Cases that had to be repeated as QEMU did not do at once what was expected.
-    pub repeated: u64,
+    tally: Tallied,
 }
 
 /// What both sides made of a scenario.
@@ -94,7 +76,7 @@ impl Twin {
             pace,
             engine: None,
             idle: Mutex::default(),
-            tally: Mutex::default(),
+            tally: Tallied::default(),
         }
     }
 
@@ -107,11 +89,7 @@ impl Twin {
     /// What has been compared.
     #[must_use]
     pub fn tally(&self) -> Tally {
-        self.tallied().clone()
-    }
-
-    fn tallied(&self) -> MutexGuard<'_, Tally> {
-        self.tally.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.tally.so_far()
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Qemu>> {
@@ -124,23 +102,19 @@ impl Twin {
     /// It could not be compared.
     pub fn compare(&self, scenario: &Scenario, scratch: &mut Scratch) -> Result<Both, NotCompared> {
         let compared = self.try_compare(scenario, scratch);
-        let mut tally = self.tallied();
         match &compared {
             Ok(both) => {
                 let story = Story::of(&both.ours);
                 let (child_ios, events) = story.sizes();
-                tally.cases += 1;
-                tally.requests += story.answers();
-                tally.child_ios += child_ios;
-                tally.events += events;
-                for known in &both.known {
-                    *tally.known.entry(*known).or_default() += 1;
-                }
+                self.tally.add(&both.known, |tally| {
+                    tally.requests += story.answers();
+                    tally.child_ios += child_ios;
+                    tally.events += events;
+                });
             }
-            Err(NotCompared::Unsuited(why)) => *tally.left_out.entry(why).or_default() += 1,
+            Err(NotCompared::Unsuited(why)) => self.tally.leave_out(why),
             Err(_) => {}
         }
-        drop(tally);
         compared
     }
 
@@ -161,7 +135,7 @@ impl Twin {
             return Ok(both);
         }
         // Looked at closely, without saving time.
-        self.tallied().repeated += 1;
+        self.tally.repeat();
         self.beside(&scenario, &ours, VecDeque::new(), scratch)
     }
 

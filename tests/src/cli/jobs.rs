@@ -68,6 +68,7 @@ fn fuzz(seeds: Range<u64>, engine: Option<Arc<dyn Engine>>) -> Fuzz {
         watchdog: Duration::from_secs(60),
         samples: 2,
         engine,
+        judge: None,
     }
 }
 
