@@ -6,6 +6,7 @@
 //! - `known`: what is known to differ, and why,
 //! - [`errno`]: which error a request comes to, of all that there are, as `qemu-io` says it,
 //! - [`options`]: what is refused of an array's options, and in which words,
+//! - [`script`]: the same shown with QEMU's own tools,
 //! - [`Twin`], [`BySeed`]: scenarios, and these two, as somebody who judges runs.
 
 mod by_seed;
@@ -17,6 +18,7 @@ mod event;
 mod hand;
 mod known;
 pub mod options;
+pub mod script;
 mod story;
 mod tally;
 mod twin;

@@ -62,13 +62,15 @@ pub struct Finished {
     pub compared: Vec<(usize, Bytes)>,
 }
 
-/// What happened in a run, and when each operation of a disk began and ended.
+/// What happened in a run, when each operation of a disk began and ended, and what it was about.
 #[derive(Clone, Debug)]
 pub struct Recording {
     /// What happened.
     pub entries: Vec<Entry>,
     /// The operations, in the order in which they began.
     pub operations: Vec<Logged>,
+    /// What was written to disks and read from them: what is behind the hashes of the entries.
+    pub bytes: Vec<Bytes>,
     /// Whether a panic ended it.
     pub panicked: bool,
 }
@@ -249,17 +251,19 @@ pub fn run_on(
     bed.finish(subject, end)
 }
 
-/// Runs a concrete scenario and takes down when each operation of a disk begins and ends. A run that
-/// panics is recorded up to there.
+/// Runs a concrete scenario and takes down when each operation of a disk begins and ends, and its bytes. A
+/// run that panics is recorded up to there.
 ///
 /// # Errors
 /// As [`run`].
 pub fn record(scenario: &Scenario, engine: Option<&dyn Engine>) -> Result<Recording, RunError> {
     let bed = Bed::new(&Simulated::default(), scenario, &mut Scratch::default())?;
     bed.stage.queue.keep_log();
+    bed.stage.keep_bytes();
     let panicked = guard::catch(|| bed.play(scenario, engine)).is_err();
     let Trace { entries, .. } = bed.stage.take_recorder().finish([]);
-    Ok(Recording { entries, operations: bed.stage.queue.take_log(), panicked })
+    let (operations, bytes) = (bed.stage.queue.take_log(), bed.stage.take_bytes());
+    Ok(Recording { entries, operations, bytes, panicked })
 }
 
 /// The disks of a run, and what everybody in it shares.

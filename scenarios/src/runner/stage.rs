@@ -23,7 +23,7 @@ use std::{
     mem,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, Weak,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -53,6 +53,8 @@ pub(super) struct Stage {
     broken: Mutex<Option<String>>,
     /// The bytes of the answers to reads, by entry: kept where children are compared.
     compared: Option<Mutex<Vec<(usize, Bytes)>>>,
+    /// What was written to disks and read from them, if somebody asked for that.
+    bytes: OnceLock<Mutex<Vec<Bytes>>>,
 }
 
 /// Which clients have come to their end.
@@ -97,6 +99,7 @@ impl Stage {
             damages: Mutex::default(),
             broken: Mutex::default(),
             compared: scenario.array.blkverify.then(Mutex::default),
+            bytes: OnceLock::new(),
         })
     }
 
@@ -171,6 +174,23 @@ impl Stage {
         let list =
             self.compared.as_ref().map(|l| l.lock().expect("nothing panics under this lock"));
         list.map(|mut list| mem::take(&mut *list)).unwrap_or_default()
+    }
+
+    /// Has the bytes of writes and of answers kept from now on.
+    pub(super) fn keep_bytes(&self) {
+        self.bytes.get_or_init(Mutex::default);
+    }
+
+    /// What was written to disks and read from them since that was asked for.
+    pub(super) fn take_bytes(&self) -> Vec<Bytes> {
+        let list = self.bytes.get().map(|l| l.lock().expect("nothing panics under this lock"));
+        list.map(|mut list| mem::take(&mut *list)).unwrap_or_default()
+    }
+
+    fn note_bytes(&self, data: &Bytes) {
+        if let Some(list) = self.bytes.get() {
+            list.lock().expect("nothing panics under this lock").push(data.clone());
+        }
     }
 
     /// Ends the recording.
@@ -286,6 +306,9 @@ impl Host for Stage {
     }
 
     fn submitted(&self, op: &ChildOp) {
+        if let Some(data) = &op.data {
+            self.note_bytes(data);
+        }
         let mut recorder = self.recorder();
         let payload = op.data.as_ref().map_or(Payload::default(), |d| recorder.payload(d));
         let call = ChildCall {
@@ -325,6 +348,9 @@ impl Host for Stage {
     }
 
     fn replied(&self, op: &ChildOp, reply: &Reply<'_>) {
+        if let Reply::Data(Ok(data)) = reply {
+            self.note_bytes(data);
+        }
         let mut recorder = self.recorder();
         if let (Some(list), Reply::Data(Ok(data))) = (&self.compared, reply) {
             let at = recorder.entries().len();

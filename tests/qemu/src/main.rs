@@ -15,6 +15,7 @@ mod reads;
 mod require;
 #[path = "../../engine/src/options/rows.rs"]
 mod rows;
+mod scripts;
 mod sequences;
 #[path = "../../engine/src/stage.rs"]
 #[expect(dead_code, reason = "the engine's own tests ask for more")]
