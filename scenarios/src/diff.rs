@@ -26,6 +26,7 @@ mod wire;
 
 pub use by_seed::BySeed;
 pub use case::suited;
+pub use hand::probe;
 pub use known::Known;
 pub use tally::Tally;
 pub use twin::{Both, NotCompared, Pace, Twin};

@@ -267,6 +267,27 @@ pub(super) enum Layer {
     /// Scenarios, whose disks answer as soon as they are asked: what goes on at the same time is compared
     /// without its order.
     Fast,
+    /// Requests whose children fail with any error that there is: which error it comes to.
+    Errno,
+    /// Options of arrays: which are refused, and in which words.
+    Options,
+}
+
+impl Layer {
+    /// The word that the command line takes.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Ordered => "ordered",
+            Self::Fast => "fast",
+            Self::Errno => "errno",
+            Self::Options => "options",
+        }
+    }
+
+    /// Whether its cases are scenarios that somebody can name.
+    pub(super) fn runs_scenarios(self) -> bool {
+        matches!(self, Self::Ordered | Self::Fast)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -275,9 +296,9 @@ pub(super) struct DiffArgs {
     /// said.
     #[arg(value_name = "NAME|SEED|FILE")]
     pub(super) scenario: Vec<String>,
-    /// What to compare, with commas between them.
-    #[arg(long, value_name = "LAYER", value_delimiter = ',', default_value = "ordered,fast")]
-    pub(super) layer: Vec<Layer>,
+    /// What to compare, with commas between them; all that goes with the scenarios if nothing is said.
+    #[arg(long, value_name = "LAYER", value_delimiter = ',')]
+    pub(super) layer: Option<Vec<Layer>>,
     /// Of profiles, which seeds of each layer: the first N, or those from A up to, not including, B. 1000 if
     /// neither this nor --time is given.
     #[arg(long, value_name = "N|A..B", allow_hyphen_values = true, value_parser = values::seeds)]

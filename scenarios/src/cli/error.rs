@@ -56,6 +56,20 @@ pub(super) enum CliError {
         "install it, or name its directory with --qemu; `quorate doctor` says what this machine has"
     ))]
     NoQemu(#[from] quorate_qemu::Missing),
+    /// It does not do its part.
+    #[error("0 compared: {0}")]
+    #[diagnostic(help(
+        "look whether it runs by hand, or name another one's directory with --qemu"
+    ))]
+    Qemu(#[from] quorate_qemu::Error),
+    /// Scenarios for a comparison of something else.
+    #[error("the layer '{layer}' draws cases of its own, and compares no scenarios")]
+    #[diagnostic(help("leave out the layer, or the scenarios"))]
+    NoScenarios { layer: &'static str },
+    /// Nothing was compared.
+    #[error("0 compared: both sides can run none of it")]
+    #[diagnostic(help("the reasons are above; name other scenarios, or other seeds"))]
+    NothingCompared,
     /// There are no disks.
     #[error(transparent)]
     #[diagnostic(transparent)]

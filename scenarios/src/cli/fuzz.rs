@@ -100,7 +100,8 @@ fn plan(args: &FuzzArgs) -> Result<Fuzz, CliError> {
     })
 }
 
-fn bar(fuzz: &Fuzz, watched: bool) -> ProgressBar {
+/// Shows how a fuzz gets on.
+pub(super) fn bar(fuzz: &Fuzz, watched: bool) -> ProgressBar {
     let target = if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let (length, template) = match fuzz.time {
         Some(_) => (None, "{spinner} {human_pos} runs, {rate}/s, {elapsed}{msg}"),

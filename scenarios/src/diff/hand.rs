@@ -450,6 +450,14 @@ impl Hand {
     }
 }
 
+/// Starts QEMU once, to see whether it does.
+///
+/// # Errors
+/// It does not start, and why.
+pub fn probe(program: &Program) -> Result<(), Error> {
+    Daemon::<Door>::start_leaping(program).map(drop)
+}
+
 fn close(daemon: &mut Daemon<Door>, open: &Open) -> Result<(), Error> {
     for (node, _) in &open.doors {
         daemon.child(node).is_open = false;
