@@ -7,7 +7,7 @@ use quorate_engine::gluster::{
     options::{Cluster, Server},
 };
 use quorate_gfapi::{Libgfapi, Patience};
-use std::{io, sync::atomic::AtomicBool, time::Duration};
+use std::{io, time::Duration};
 
 /// A volume for each that is wanted, through libgfapi.
 pub(crate) fn volumes(
@@ -31,7 +31,7 @@ pub(crate) fn volumes(
     names
         .map(|name| {
             find(host, &name, patience)?;
-            Ok(Volume { name, wanted: Wanted::default(), changed: AtomicBool::new(false) })
+            Ok(Volume::new(name, Wanted::default()))
         })
         .collect()
 }

@@ -113,6 +113,8 @@ struct Volume {
     wanted: Wanted,
     /// Whether the options were changed since.
     changed: AtomicBool,
+    /// How often they were set anew.
+    edition: u64,
 }
 
 #[derive(Debug)]
@@ -174,6 +176,16 @@ impl Glusterd {
         &self.volumes[n].name
     }
 
+    /// How often the options of volume number `n` were set anew since it was made. Whoever was connected by then
+    /// gets to know them in the background, and meanwhile goes by what they were: connect again.
+    ///
+    /// # Panics
+    /// There is no such volume.
+    #[must_use]
+    pub fn edition(&self, n: usize) -> u64 {
+        self.volumes[n].edition
+    }
+
     /// Makes the volumes such as are wanted now, for whoever comes next: nothing of what befell them is left.
     /// Those that do are taken again, with the files in them, which are empty now: use other names.
     ///
@@ -198,6 +210,7 @@ impl Glusterd {
                 own.restore(&volume)?;
                 own.set_all(&volume.name, &wanted.options)?;
                 *volume.changed.get_mut() = false;
+                volume.edition += 1;
                 volume
             } else {
                 self.made += 1;
@@ -272,6 +285,12 @@ impl Drop for Glusterd {
     }
 }
 
+impl Volume {
+    fn new(name: String, wanted: Wanted) -> Self {
+        Self { name, wanted, changed: AtomicBool::new(false), edition: 0 }
+    }
+}
+
 impl Own {
     fn ask(&self, words: &[&str]) -> Result<String, Error> {
         self.shell.ask(words)
@@ -283,7 +302,7 @@ impl Own {
         let space = wanted.space.unwrap_or(0).to_string();
         let make = ["make", &name, &space].into_iter().chain(flat(&wanted.options));
         self.ask(&make.collect::<Vec<_>>())?;
-        Ok(Volume { name, wanted: wanted.clone(), changed: AtomicBool::new(false) })
+        Ok(Volume::new(name, wanted.clone()))
     }
 
     fn set_all(&self, name: &str, options: &BTreeMap<String, String>) -> Result<(), Error> {

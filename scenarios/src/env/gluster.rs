@@ -47,8 +47,8 @@ struct Pool {
     name: String,
     /// How many runs there were: their images have names of their own.
     runs: u64,
-    /// By volume: what keeps its connection, and its name.
-    probes: Vec<(String, Arc<dyn BlockDevice>)>,
+    /// By volume: what keeps its connection, with its name and the edition of its options.
+    probes: Vec<((String, u64), Arc<dyn BlockDevice>)>,
 }
 
 impl RealGluster {
@@ -207,14 +207,14 @@ impl Pool {
 
     /// Waits until the volume's brick can be reached over the connection that is there, or makes one.
     async fn reach(&mut self, number: usize) -> Result<(), EnvironmentError> {
-        let volume = self.glusterd.volume(number);
-        if self.probes.get(number).is_none_or(|(name, _)| name != volume) {
-            let volume = volume.to_owned();
+        let volume = (self.glusterd.volume(number).to_owned(), self.glusterd.edition(number));
+        if self.probes.get(number).is_none_or(|(of, _)| *of != volume) {
+            // With them goes the connection, which would take the options up when it likes.
+            self.probes.truncate(number);
             let probe = format!("{}-{PROBE}", self.name);
-            let options = cluster::options(self.glusterd.server(), &volume, &probe)?;
+            let options = cluster::options(self.glusterd.server(), &volume.0, &probe)?;
             let spec = DiskSpec { bytes: 512, fill: 1, ..PLAIN };
             let probe = self.create(&options, spec).await?;
-            self.probes.truncate(number);
             self.probes.push((volume, probe));
         }
         let (_, probe) = &self.probes[number];

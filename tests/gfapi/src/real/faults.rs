@@ -203,6 +203,7 @@ fn volumes_are_renewed(its: &Glusterd) {
     disturb(&own, 1, &Disturbance::Pause);
     own.renew(&[direct, small]).unwrap();
     assert_eq!((own.volume(0), own.volume(1)), (&*plain, &*limited));
+    assert_eq!((own.edition(0), own.edition(1)), (1, 0), "whose options are other ones");
     assert_eq!(fs::metadata(own.brick_file(0, "old").unwrap()).unwrap().len(), 0);
     drop(create(&*volume(&own, 1), "new", vec![1; 1 << 20]));
     let file = create(&*volume(&own, 0), "new", vec![1; 4096]);
