@@ -126,6 +126,20 @@ impl Outside {
         (self.0.sleep)(time)
     }
 
+    /// Whether this takes longer, which is then given up. Its time counts from before it is asked for the first
+    /// time: a request may be delayed on its way out, in the thread that makes it.
+    pub async fn outlasts<T>(&self, time: Duration, asking: impl Future<Output = T>) -> bool {
+        let (mut asking, mut sleep) = (pin!(asking), self.sleep(time));
+        poll_fn(|cx| {
+            if sleep.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(true);
+            }
+            // Asking alone may have taken as long.
+            asking.as_mut().poll(cx).map(|_| sleep.as_mut().poll(cx).is_ready())
+        })
+        .await
+    }
+
     /// Whether something is under way for which the run waits.
     pub(crate) fn is_busy(&self) -> bool {
         let errands = self.errands();

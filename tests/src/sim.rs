@@ -7,6 +7,7 @@ use quorate_sim::{
 use std::{
     future,
     sync::{Arc, Mutex},
+    task::Poll,
     time::Duration,
 };
 
@@ -141,6 +142,37 @@ fn a_device_that_is_slow_is_left_behind_and_waited_for_at_the_end() {
     }
     let (order, end) = beside(&simulation, &outside, Duration::from_secs(6));
     assert_eq!((order.as_slice(), end), ([1].as_slice(), End::Stalled), "too slow");
+}
+
+/// As gluster's delay-gen does, which sleeps in the thread that makes the request.
+#[test]
+fn time_that_passes_while_something_is_asked_for_counts() {
+    let now = Arc::new(Mutex::new(Duration::ZERO));
+    let clock = now.clone();
+    let outside = Outside::beyond(PATIENCE, move |time| {
+        let (clock, mut end) = (clock.clone(), None);
+        Box::pin(future::poll_fn(move |_| {
+            let now = *clock.lock().expect("one thread");
+            if now >= *end.get_or_insert(now + time) { Poll::Ready(()) } else { Poll::Pending }
+        }))
+    });
+    for (takes, answers_at_once) in [(20, true), (20, false), (8, false), (7, true), (7, false)] {
+        let mut asked = false;
+        let request = future::poll_fn(|cx| {
+            if !asked {
+                *now.lock().expect("one thread") += Duration::from_millis(takes);
+            }
+            if asked || answers_at_once {
+                return Poll::Ready(());
+            }
+            asked = true;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        });
+        let asking = outside.outlasts(Duration::from_millis(8), request);
+        let outlasts = outside.insist(asking).now_or_never().expect("it stands still");
+        assert_eq!(outlasts, takes >= 8, "{takes} ms, {answers_at_once}");
+    }
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use super::EnvironmentError;
 use crate::model::Disturbance;
-use futures_lite::future::or;
 use quorate_engine::{
     BlockDevice,
     gluster::{Client, Gluster, GlusterOptions, Notice, options::Server},
@@ -68,16 +67,7 @@ pub(super) async fn told(
 /// Waits until an answer takes as long as it is to take.
 async fn slowed(probe: &dyn BlockDevice, outside: &Outside) -> Result<(), String> {
     for _ in 0..TRIES {
-        let late = async {
-            outside.sleep(SLOW).await;
-            true
-        };
-        let early = async {
-            let _ = probe.pread(0, 512).await;
-            false
-        };
-        // The clock goes first: gluster delays in the thread that asks, before the request is on its way.
-        if or(late, early).await {
+        if outside.outlasts(SLOW, probe.pread(0, 512)).await {
             return Ok(());
         }
         outside.sleep(MOMENT).await;
