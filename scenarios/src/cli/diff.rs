@@ -215,7 +215,7 @@ fn plan(layer: Layer, profiles: Vec<Source>, args: &DiffArgs, judge: Arc<dyn Jud
         (false, _) => vec![Source { name: layer.word().into(), scenario: errno::case(0) }],
         (true, false) => profiles,
         (true, true) => catalog::all()
-            .filter(|scenario| scenario.random.is_some() && scenario.gluster.is_none())
+            .filter(|scenario| scenario.random.as_ref().is_some_and(|random| random.bricks == 0))
             .map(|scenario| Source { name: scenario.name.clone(), scenario })
             .collect(),
     };

@@ -1,6 +1,9 @@
 //! What is known to differ between the engine and the real QEMU, and why.
 
+use crate::model::{Array, Scenario};
+use quorate_engine::quorum::options::ReadPattern;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// What is known to differ. A case that meets it is compared as far as it goes, and counted apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -8,6 +11,8 @@ use serde::Serialize;
 pub enum Known {
     /// A verifier that finds a difference.
     EndsAtMismatch,
+    /// A child of another length that joins (D4).
+    TakesOtherLengths,
     /// A threshold beyond 32 bits (S15, D7).
     Narrowed,
     /// Options that do nothing with fifo (S14).
@@ -33,12 +38,31 @@ pub enum Known {
 }
 
 impl Known {
+    /// What explains that the engine does not open an array that QEMU opens, if something does.
+    pub(super) fn of_opening(array: &Array) -> Option<Self> {
+        let is_fifo = array.read_pattern == ReadPattern::Fifo;
+        if is_fifo && (array.rewrite_corrupted || array.blkverify) {
+            return Some(Self::Ignored);
+        }
+        (i32::try_from(array.vote_threshold).is_err()).then_some(Self::Narrowed)
+    }
+
+    /// What explains that the engine refuses a child that QEMU takes, if something does.
+    pub(super) fn of_joining(scenario: &Scenario) -> Option<Self> {
+        let lengths: BTreeSet<u64> =
+            (0..scenario.disks()).map(|n| scenario.disk(n).bytes).collect();
+        (lengths.len() > 1).then_some(Self::TakesOtherLengths)
+    }
+
     /// Why it differs.
     #[must_use]
     pub fn why(self) -> &'static str {
         match self {
             Self::EndsAtMismatch => {
                 "QEMU ends its process where blkverify finds a difference, and the engine answers EIO"
+            }
+            Self::TakesOtherLengths => {
+                "QEMU takes a child of another length and aborts when its length is asked for"
             }
             Self::Narrowed => {
                 "QEMU keeps 32 bits of a threshold, and another is in force than was asked for"

@@ -136,6 +136,25 @@ impl Story {
         self.turns.iter().map(|turn| turn.answered.len() as u64).sum()
     }
 
+    /// Whether the array opened.
+    pub(super) fn opened(&self) -> bool {
+        self.opened
+    }
+
+    /// Ends both where this one refuses a change of children that the other takes. Whether there is such a change.
+    pub(super) fn until_refusal(&mut self, theirs: &mut Self) -> bool {
+        let both = self.turns.iter().zip(&theirs.turns);
+        let refuses = |(one, other): (&Turn, &Turn)| {
+            one.began == Began::Changed(None) && matches!(other.began, Began::Changed(Some(_)))
+        };
+        let Some(at) = both.map(refuses).position(|refuses| refuses) else { return false };
+        for story in [self, theirs] {
+            story.turns.truncate(at);
+            story.media.clear();
+        }
+        true
+    }
+
     /// Everything up to where a verifier found a difference.
     pub(super) fn until_mismatch(&mut self) -> bool {
         let is_mismatch = |event: &Event| matches!(event, Event::Mismatch { .. });

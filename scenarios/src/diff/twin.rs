@@ -172,11 +172,20 @@ impl Twin {
             }
             None => {}
         }
+        if !one.opened() && other.opened() {
+            known.extend(Known::of_opening(&scenario.array));
+        } else if let Some(why) = Known::of_joining(scenario)
+            && one.until_refusal(&mut other)
+        {
+            known.push(why);
+        }
         let grain = match self.pace {
             Pace::Ordered => Grain::Turns,
             Pace::Fast => Grain::Requests,
         };
-        let parting = one.parting(&other, grain);
+        // What does not open on one side has nothing to compare.
+        let is_alone = one.opened() != other.opened() && !known.is_empty();
+        let parting = if is_alone { None } else { one.parting(&other, grain) };
         let parting =
             parting.map(|Parting { check, request, reason }| violated(check, request, reason));
         // That it is gone says more than how far it came.
