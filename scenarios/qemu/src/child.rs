@@ -1,5 +1,6 @@
 //! What answers as a child of an array.
 
+use crate::Abilities;
 use quorate_engine::Errno;
 
 /// What is asked of a child, or of an array.
@@ -31,6 +32,15 @@ pub enum Request {
         fua: bool,
         /// Whether their space may be given back.
         may_unmap: bool,
+        /// Whether it is to fail with `ENOTSUP` where it would have to write them all.
+        no_fallback: bool,
+    },
+    /// To forget bytes: what is read of them after that can be anything.
+    Discard {
+        /// From where on.
+        offset: u64,
+        /// How many.
+        bytes: u32,
     },
     /// To make durable what was written before.
     Flush,
@@ -53,8 +63,13 @@ pub enum Answer {
 
 /// A child that is served to QEMU.
 pub trait Child {
-    /// How long it is, a multiple of 512.
+    /// How long it is, a multiple of 512 and of its least block.
     fn bytes(&self) -> u64;
+
+    /// What it can do. QEMU asks when it connects, and never again.
+    fn abilities(&self) -> Abilities {
+        Abilities::default()
+    }
 
     /// What becomes of a request.
     fn answer(&mut self, request: &Request) -> Answer;

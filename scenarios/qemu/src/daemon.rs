@@ -298,10 +298,11 @@ impl<C: Child> Daemon<C> {
     /// # Errors
     /// The node cannot be added, or the daemon is gone or hangs.
     pub fn serve(&mut self, name: &str, child: C) -> Result<(), Error> {
+        let read_only = child.abilities().read_only;
         self.children.insert(name.into(), child);
         let path = socket_path(&self.directory, CHILDREN)?;
         let node = json!({
-            "driver": "nbd", "node-name": name, "export": name, "discard": "unmap",
+            "driver": "nbd", "node-name": name, "export": name, "discard": "unmap", "read-only": read_only,
             "server": {"type": "unix", "path": path},
         });
         self.obey("blockdev-add", &node).map(|_| ())

@@ -10,7 +10,7 @@
 //!
 //! - `program`: which QEMU there is, and what it lacks,
 //! - `daemon`: the process, its monitor, and the one loop in which everything here happens,
-//! - `child`: what answers as a child, and how an answer can wait,
+//! - `child`: what answers as a child, and how an answer can wait; `abilities`: what it can do,
 //! - `served` and `client`: the two ends of NBD that are ours, without any input or output; `nbd` has what is
 //!   on the wire,
 //! - `io`: a long-lived `qemu-io`, which tells any errno,
@@ -22,7 +22,7 @@
 //! caller's.
 //!
 //! Of votes, cases and differences this library knows nothing. Absent, too: structured replies, so QEMU takes
-//! all that a child holds for data; and discards.
+//! all that a child holds for data.
 //!
 //! QEMU's monitor lets pass one `QUORUM_REPORT_BAD` a second for each node's name, and one `QUORUM_FAILURE` a second in
 //! all. Where every event matters, a daemon whose time leaps ([`Daemon::start_leaping`]) sends them all, but for those
@@ -30,6 +30,7 @@
 
 #![forbid(unsafe_code)]
 
+mod abilities;
 mod child;
 mod client;
 mod clock;
@@ -43,6 +44,7 @@ mod program;
 mod qmp;
 mod served;
 
+pub use abilities::Abilities;
 pub use child::{Answer, Child, Reply, Request};
 pub use daemon::{Client, Daemon, Held, Ticket};
 pub use error::Error;

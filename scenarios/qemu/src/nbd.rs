@@ -32,9 +32,15 @@ pub(crate) const UNKNOWN: u32 = REFUSED | 6;
 pub(crate) const INFO_EXPORT: u16 = 0;
 /// The fact that is what lengths an export likes.
 pub(crate) const INFO_BLOCK_SIZE: u16 = 3;
-/// An export that has flags at all, flushes, does FUA, and writes zeroes.
-pub(crate) const CAN: u16 = 1 | 4 | 8 | 64;
-/// The longest request.
+/// An export's flags: that it has any, that it is only read, and what it can do.
+pub(crate) const HAS_FLAGS: u16 = 1;
+pub(crate) const READ_ONLY: u16 = 1 << 1;
+pub(crate) const CAN_FLUSH: u16 = 1 << 2;
+pub(crate) const CAN_FUA: u16 = 1 << 3;
+pub(crate) const CAN_TRIM: u16 = 1 << 5;
+pub(crate) const CAN_ZERO: u16 = 1 << 6;
+pub(crate) const CAN_ZERO_FAST: u16 = 1 << 11;
+/// The longest request with bytes either way.
 pub(crate) const REQUEST_BYTES_MAX: u32 = 32 << 20;
 
 const REQUEST: u32 = 0x2560_9513;
@@ -43,9 +49,11 @@ const READ: u16 = 0;
 const WRITE: u16 = 1;
 const DISCONNECT: u16 = 2;
 const FLUSH: u16 = 3;
+const TRIM: u16 = 4;
 const ZEROES: u16 = 6;
 const FUA: u16 = 1;
-const NO_HOLE: u16 = 2;
+const NO_HOLE: u16 = 1 << 1;
+const FAST: u16 = 1 << 4;
 const REQUEST_BYTES: usize = 28;
 const REPLY_BYTES: usize = 16;
 
@@ -66,16 +74,18 @@ pub(crate) enum Said {
 /// The bytes of a request.
 pub(crate) fn request(cookie: u64, request: &Request) -> Vec<u8> {
     let none: &[u8] = &[];
+    let flag = |set: bool, flag: u16| if set { flag } else { 0 };
     let (flags, kind, offset, bytes, data) = match request {
         Request::Read { offset, bytes } => (0, READ, *offset, *bytes, none),
         Request::Write { offset, data, fua } => {
             let bytes = u32::try_from(data.len()).expect("a request is shorter than 4 GiB");
-            (if *fua { FUA } else { 0 }, WRITE, *offset, bytes, data.as_slice())
+            (flag(*fua, FUA), WRITE, *offset, bytes, data.as_slice())
         }
-        Request::Zeroes { offset, bytes, fua, may_unmap } => {
-            let flags = if *fua { FUA } else { 0 } | if *may_unmap { 0 } else { NO_HOLE };
+        Request::Zeroes { offset, bytes, fua, may_unmap, no_fallback } => {
+            let flags = flag(*fua, FUA) | flag(!may_unmap, NO_HOLE) | flag(*no_fallback, FAST);
             (flags, ZEROES, *offset, *bytes, none)
         }
+        Request::Discard { offset, bytes } => (0, TRIM, *offset, *bytes, none),
         Request::Flush => (0, FLUSH, 0, 0, none),
     };
     let mut wire = Vec::with_capacity(REQUEST_BYTES + data.len());
@@ -94,7 +104,7 @@ pub(crate) fn take_request(arrived: &mut Vec<u8>) -> Result<Option<Said>, String
     let Some(header) = arrived.first_chunk::<REQUEST_BYTES>() else { return Ok(None) };
     let (magic, flags, kind) = (be32(&header[..]), be16(&header[4..]), be16(&header[6..]));
     let (cookie, offset, bytes) = (be64(&header[8..]), be64(&header[16..]), be32(&header[24..]));
-    if magic != REQUEST || bytes > REQUEST_BYTES_MAX {
+    if magic != REQUEST || (matches!(kind, READ | WRITE) && bytes > REQUEST_BYTES_MAX) {
         return Err(format!("no request: {header:x?}"));
     }
     let data = if kind == WRITE { bytes as usize } else { 0 };
@@ -102,11 +112,15 @@ pub(crate) fn take_request(arrived: &mut Vec<u8>) -> Result<Option<Said>, String
         return Ok(None);
     }
     let data: Vec<u8> = arrived.drain(..REQUEST_BYTES + data).skip(REQUEST_BYTES).collect();
-    let fua = flags & FUA != 0;
+    let is = |flag: u16| flags & flag != 0;
     let request = match kind {
         READ => Request::Read { offset, bytes },
-        WRITE => Request::Write { offset, data, fua },
-        ZEROES => Request::Zeroes { offset, bytes, fua, may_unmap: flags & NO_HOLE == 0 },
+        WRITE => Request::Write { offset, data, fua: is(FUA) },
+        ZEROES => {
+            let (fua, may_unmap, no_fallback) = (is(FUA), !is(NO_HOLE), is(FAST));
+            Request::Zeroes { offset, bytes, fua, may_unmap, no_fallback }
+        }
+        TRIM => Request::Discard { offset, bytes },
         FLUSH => Request::Flush,
         DISCONNECT => return Ok(Some(Said::Bye)),
         _ => return Err(format!("request {kind}, which was not offered")),

@@ -1,9 +1,10 @@
 //! Our end of a connection in which QEMU is the client: the server of one child.
 
 use crate::{
+    abilities::Abilities,
     child::Request,
     nbd::{
-        ABORT, ACK, CAN, GO, GREETING, HANDSHAKE, INFO, INFO_BLOCK_SIZE, INFO_EXPORT, OPTION,
+        ABORT, ACK, GO, GREETING, HANDSHAKE, INFO, INFO_BLOCK_SIZE, INFO_EXPORT, OPTION,
         REQUEST_BYTES_MAX, Said, UNKNOWN, UNSUPPORTED, be32, option_reply, take_request,
     },
 };
@@ -55,10 +56,10 @@ impl Served {
         self.arrived.extend_from_slice(bytes);
     }
 
-    /// What is to be done next; `None` until more arrives. `bytes` is the length of a child.
+    /// What is to be done next; `None` until more arrives. `facts` are the length of a child and what it can do.
     pub(crate) fn hear(
         &mut self,
-        bytes: impl FnOnce(&str) -> Option<u64>,
+        facts: impl FnOnce(&str) -> Option<(u64, Abilities)>,
     ) -> Result<Option<Heard>, String> {
         if matches!(self.stage, Stage::Flags) && self.arrived.len() >= 4 {
             self.arrived.drain(..4);
@@ -66,7 +67,7 @@ impl Served {
         }
         match &self.stage {
             Stage::Flags => Ok(None),
-            Stage::Options => self.option(bytes),
+            Stage::Options => self.option(facts),
             Stage::Requests(child) => {
                 let child = child.clone();
                 Ok(take_request(&mut self.arrived)?.map(|said| match said {
@@ -77,7 +78,10 @@ impl Served {
         }
     }
 
-    fn option(&mut self, bytes: impl FnOnce(&str) -> Option<u64>) -> Result<Option<Heard>, String> {
+    fn option(
+        &mut self,
+        facts: impl FnOnce(&str) -> Option<(u64, Abilities)>,
+    ) -> Result<Option<Heard>, String> {
         let Some(header) = self.arrived.first_chunk::<16>() else { return Ok(None) };
         let (option, length) = (be32(&header[8..]), be32(&header[12..]) as usize);
         if !header.starts_with(OPTION) || length > REQUEST_BYTES_MAX as usize {
@@ -90,11 +94,11 @@ impl Served {
         Ok(Some(match option {
             GO => {
                 let name = export_name(&data).ok_or_else(|| format!("no name: {data:x?}"))?;
-                let Some(bytes) = bytes(&name) else {
+                let Some((bytes, abilities)) = facts(&name) else {
                     return Ok(Some(Heard::Send(option_reply(GO, UNKNOWN, b"no such child"))));
                 };
                 self.stage = Stage::Requests(name);
-                Heard::Send(accepted(bytes))
+                Heard::Send(accepted(bytes, abilities))
             }
             ABORT => Heard::Bye,
             // Among them structured replies: simple ones say all that is to be said.
@@ -108,14 +112,12 @@ fn export_name(data: &[u8]) -> Option<String> {
     String::from_utf8(data.get(4..4 + length)?.to_vec()).ok()
 }
 
-fn accepted(bytes: u64) -> Vec<u8> {
+fn accepted(bytes: u64, abilities: Abilities) -> Vec<u8> {
     let mut export = INFO_EXPORT.to_be_bytes().to_vec();
     export.extend(bytes.to_be_bytes());
-    export.extend(CAN.to_be_bytes());
-    // With a larger minimum QEMU would read around every request that is shorter.
-    let (least, liked) = (1_u32, 4096_u32);
+    export.extend(abilities.flags().to_be_bytes());
     let mut sizes = INFO_BLOCK_SIZE.to_be_bytes().to_vec();
-    sizes.extend([least, liked, REQUEST_BYTES_MAX].into_iter().flat_map(u32::to_be_bytes));
+    sizes.extend(abilities.sizes().into_iter().flat_map(u32::to_be_bytes));
     [option_reply(GO, INFO, &export), option_reply(GO, INFO, &sizes), option_reply(GO, ACK, &[])]
         .concat()
 }

@@ -1,8 +1,8 @@
 //! What drives QEMU: requests both ways, held answers, and ends of every kind.
 
 use super::{Medium, qemu};
-use quorate_engine::Errno;
-use quorate_qemu::{Answer, Child, Client, Daemon, Error, Program, Request, Version};
+use quorate_engine::{Errno, Limits, ZeroFlags};
+use quorate_qemu::{Abilities, Answer, Child, Client, Daemon, Error, Program, Request, Version};
 use serde_json::json;
 use std::{
     env, fs,
@@ -31,40 +31,138 @@ fn array(program: &Program, letters: &[u8], threshold: usize) -> (Daemon<Medium>
     (daemon, client)
 }
 
+/// Keeps what it is asked.
+struct Listening {
+    medium: Medium,
+    abilities: Abilities,
+    asked: Vec<Request>,
+}
+
+impl Child for Listening {
+    fn bytes(&self) -> u64 {
+        self.medium.bytes()
+    }
+
+    fn abilities(&self) -> Abilities {
+        self.abilities
+    }
+
+    fn answer(&mut self, request: &Request) -> Answer {
+        self.asked.push(request.clone());
+        self.medium.answer(request)
+    }
+}
+
+/// A daemon and a client of its one child, `c0`, which has these abilities.
+fn listening(program: &Program, abilities: Abilities) -> (Daemon<Listening>, Client) {
+    let mut daemon = Daemon::start(program).expect("it starts");
+    let child = Listening { medium: Medium::full(b'A'), abilities, asked: Vec::new() };
+    daemon.serve("c0", child).expect("it is a node");
+    let client = if abilities.read_only {
+        daemon.export_read_only("c0").expect("it is exported")
+    } else {
+        daemon.export("c0").expect("it is exported")
+    };
+    daemon.child("c0").asked.clear();
+    (daemon, client)
+}
+
+fn zeroes(offset: u64, bytes: u32, fua: bool, may_unmap: bool) -> Request {
+    Request::Zeroes { offset, bytes, fua, may_unmap, no_fallback: false }
+}
+
+#[test]
+fn a_child_is_asked_for_what_it_can_do() {
+    let Some(program) = qemu() else { return };
+    let fast =
+        Request::Zeroes { offset: 0, bytes: 512, fua: false, may_unmap: true, no_fallback: true };
+    let discard = Request::Discard { offset: 512, bytes: 1024 };
+    let write = |offset, bytes, fua| Request::Write { offset, data: vec![b'B'; bytes], fua };
+    let none = || Ok(Vec::new());
+    let all = Abilities { fast_zeroes: true, discards: true, ..Abilities::default() };
+    let without = Abilities { fua: false, zeroes: false, ..Abilities::default() };
+    let coarse = Abilities { block_bytes: 512, request_bytes_max: 1024, ..all };
+    let (read_only, read) =
+        (Abilities { read_only: true, ..all }, Request::Read { offset: 0, bytes: 512 });
+    for (abilities, request, reply, asked) in [
+        (all, fast.clone(), none(), vec![fast.clone()]),
+        (all, discard.clone(), none(), vec![discard.clone()]),
+        // QEMU does without what only saves space.
+        (without, discard.clone(), none(), vec![]),
+        (without, fast, Err(Errno::ENOTSUP), vec![]),
+        (without, write(5, 7, true), none(), vec![write(5, 7, false), Request::Flush]),
+        (
+            without,
+            zeroes(0, 512, false, true),
+            none(),
+            vec![Request::Write { offset: 0, data: vec![0; 512], fua: false }],
+        ),
+        (
+            coarse,
+            Request::Read { offset: 700, bytes: 1 },
+            Ok(vec![b'A']),
+            vec![Request::Read { offset: 512, bytes: 512 }],
+        ),
+        (
+            coarse,
+            write(0, 2048, false),
+            none(),
+            vec![write(0, 1024, false), write(1024, 1024, false)],
+        ),
+        (read_only, read.clone(), Ok(vec![b'A'; 512]), vec![read]),
+    ] {
+        let (mut daemon, client) = listening(&program, abilities);
+        assert_eq!(daemon.request(client, &request).expect("it lives"), reply, "{request:?}");
+        assert_eq!(daemon.child("c0").asked, asked, "{request:?} of {abilities:?}");
+        daemon.shut(client).expect("it ends");
+        if abilities.read_only {
+            let refused = daemon.export("c0").expect_err("it is not written to").to_string();
+            assert!(refused.contains("read-only"), "{refused}");
+        }
+        daemon.retire("c0").expect("nobody uses it");
+    }
+}
+
+#[test]
+fn abilities_are_the_nearest_to_limits() {
+    assert_eq!(
+        Limits::from(Abilities::from(Limits::NONE)),
+        Limits {
+            max_transfer: Some(32 << 20),
+            zeroes: Some(ZeroFlags { fua: false, may_unmap: true, no_fallback: true }),
+            ..Limits::NONE
+        }
+    );
+    let exact = Limits {
+        request_alignment: 4096,
+        max_transfer: Some(12288),
+        write_fua: true,
+        zeroes: None,
+        read_only: true,
+    };
+    assert_eq!(Limits::from(Abilities::from(exact)), exact);
+}
+
 #[test]
 fn every_request_arrives_with_its_flags() {
     let Some(program) = qemu() else { return };
-    /// Keeps what it is asked.
-    struct Listening(Vec<Request>, Medium);
-    impl Child for Listening {
-        fn bytes(&self) -> u64 {
-            self.1.bytes()
-        }
-        fn answer(&mut self, request: &Request) -> Answer {
-            self.0.push(request.clone());
-            self.1.answer(request)
-        }
-    }
-    let mut daemon = Daemon::start(&program).expect("it starts");
-    daemon.serve("c0", Listening(Vec::new(), Medium::full(b'A'))).expect("it is a node");
-    let client = daemon.export("c0").expect("it is exported");
+    let (mut daemon, client) = listening(&program, Abilities::default());
     assert_eq!(daemon.bytes(client), 8192);
     let data = b"quorate".to_vec();
     let asked = [
         Request::Write { offset: 700, data: data.clone(), fua: false },
         Request::Read { offset: 699, bytes: 9 },
         Request::Write { offset: 1000, data, fua: true },
-        Request::Zeroes { offset: 700, bytes: 3, fua: false, may_unmap: false },
-        Request::Zeroes { offset: 1024, bytes: 512, fua: true, may_unmap: true },
+        zeroes(700, 3, false, false),
+        zeroes(1024, 512, true, true),
         Request::Flush,
     ];
-    daemon.child("c0").0.clear();
     let replies = asked.clone().map(|asked| daemon.request(client, &asked).expect("it lives"));
     assert_eq!(replies[1], Ok(b"AquorateA".to_vec()));
-    assert_eq!(daemon.child("c0").0, asked);
+    assert_eq!(daemon.child("c0").asked, asked);
     daemon.shut(client).expect("it ends");
     let child = daemon.retire("c0").expect("nobody uses it");
-    assert_eq!(child.1.read(699, 9), b"A\0\0\0rateA");
+    assert_eq!(child.medium.read(699, 9), b"A\0\0\0rateA");
 }
 
 #[test]

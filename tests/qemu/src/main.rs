@@ -98,7 +98,7 @@ impl Child for Medium {
             Request::Read { offset, bytes } => return Answer::Now(Ok(self.read(*offset, *bytes))),
             Request::Write { offset, data, .. } => self.write(*offset, data),
             Request::Zeroes { offset, bytes, .. } => self.write(*offset, &vec![0; *bytes as usize]),
-            Request::Flush => {}
+            Request::Discard { .. } | Request::Flush => {}
         }
         Answer::Now(Ok(Vec::new()))
     }

@@ -144,8 +144,10 @@ impl<C: Child> Daemon<C> {
         }
         connection.state.arrived(&self.buffer[..count]);
         while let Some(connection) = self.served.get_mut(&id) {
-            let bytes = |name: &str| self.children.get(name).map(Child::bytes);
-            match connection.state.hear(bytes).map_err(Error::Protocol)? {
+            let facts = |name: &str| {
+                self.children.get(name).map(|child| (child.bytes(), child.abilities()))
+            };
+            match connection.state.hear(facts).map_err(Error::Protocol)? {
                 None => break,
                 Some(Heard::Bye) => self.forget(id),
                 Some(Heard::Send(wire)) => self.send(id, &wire)?,
@@ -176,7 +178,7 @@ impl<C: Child> Daemon<C> {
     ) -> Result<(), Error> {
         let expected = match request {
             Request::Read { bytes, .. } => *bytes as usize,
-            Request::Write { .. } | Request::Zeroes { .. } | Request::Flush => 0,
+            _ => 0,
         };
         assert!(
             reply.as_ref().is_ok_and(|data| data.len() == expected) || reply.is_err(),

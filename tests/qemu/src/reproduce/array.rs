@@ -51,7 +51,7 @@ impl Disk {
             Request::Read { offset, bytes } => return Ok(self.at(*offset, *bytes).to_vec()),
             Request::Write { offset, data, .. } => put(*offset, data),
             Request::Zeroes { offset, bytes, .. } => put(*offset, &vec![0; *bytes as usize]),
-            Request::Flush => {}
+            Request::Discard { .. } | Request::Flush => {}
         }
         Ok(Vec::new())
     }
@@ -65,7 +65,7 @@ impl Child for Disk {
     fn answer(&mut self, request: &Request) -> Answer {
         let manner = match request {
             Request::Read { .. } => self.reads,
-            Request::Write { .. } | Request::Zeroes { .. } => self.writes,
+            Request::Write { .. } | Request::Zeroes { .. } | Request::Discard { .. } => self.writes,
             Request::Flush => self.flushes,
         };
         match manner {
@@ -153,7 +153,7 @@ impl Array {
         let name = &self.children[index];
         let is_it = |request: &Request| match request {
             Request::Write { data, .. } => data.first() == Some(&byte(letter)),
-            Request::Read { .. } | Request::Zeroes { .. } | Request::Flush => false,
+            _ => false,
         };
         let at = self.daemon.held().iter().position(|h| h.child == *name && is_it(&h.request));
         let at = at.expect("the child holds its part of the write");

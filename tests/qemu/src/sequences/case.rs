@@ -169,7 +169,13 @@ impl Dice {
             }
             7..9 => {
                 let may_unmap = self.once_in(2);
-                Request::Zeroes { offset: offset as u64, bytes: short, fua, may_unmap }
+                Request::Zeroes {
+                    offset: offset as u64,
+                    bytes: short,
+                    fua,
+                    may_unmap,
+                    no_fallback: false,
+                }
             }
             _ => Request::Flush,
         };
@@ -189,7 +195,7 @@ impl Dice {
             _ if all => "",
             Request::Read { .. } => ["", "write"][self.below(2)],
             Request::Write { .. } | Request::Zeroes { .. } => ["", "write", "flush"][self.below(3)],
-            Request::Flush => "",
+            Request::Discard { .. } | Request::Flush => "",
         };
         let mut error = errors[self.below(2)];
         // A child that refuses zeroes is asked to write them. If most refuse that, too, the array writes.

@@ -10,22 +10,16 @@ use crate::{
     task::Task,
 };
 use quorate_engine::{
-    BlockDevice, Errno, Flags, Limits, Quorum, ZeroFlags,
+    BlockDevice, Errno, Flags, Limits, Quorum,
     quorum::options::{Overlap, QuorumBuilder, ReadPattern},
 };
-use quorate_qemu::Request;
-
-/// What the driver's NBD exports can do, as QEMU sees them.
-const LIMITS: Limits = Limits {
-    write_fua: true,
-    zeroes: Some(ZeroFlags { fua: true, may_unmap: true, no_fallback: false }),
-    ..Limits::NONE
-};
+use quorate_qemu::{Abilities, Request};
 
 pub(super) fn play(case: &Case) -> Played {
     let stage = Stage::default();
     let count = case.children.len();
-    let children = (0..count).map(|child| stage.child_of(case.image(child), LIMITS)).collect();
+    let limits = Limits::from(Abilities::default());
+    let children = (0..count).map(|child| stage.child_of(case.image(child), limits)).collect();
     let bed = Bed::over(stage, case.threshold, children, |options| with(options, case.reads));
     bed.stage.hold("");
     let mut played = Played::default();
@@ -83,10 +77,11 @@ async fn ask(array: &Quorum, request: &Request) -> Result<Vec<u8>, Errno> {
         Request::Write { offset, data, fua } => {
             array.pwrite(offset, data.into(), Flags { fua, ..Flags::NONE }).await
         }
-        Request::Zeroes { offset, bytes, fua, may_unmap } => {
-            let flags = Flags { fua, may_unmap, no_fallback: false };
+        Request::Zeroes { offset, bytes, fua, may_unmap, no_fallback } => {
+            let flags = Flags { fua, may_unmap, no_fallback };
             array.pwrite_zeroes(offset, bytes.into(), flags).await
         }
+        Request::Discard { offset, bytes } => array.pdiscard(offset, bytes.into()).await,
         Request::Flush => array.flush().await,
     };
     done.map(|()| Vec::new())

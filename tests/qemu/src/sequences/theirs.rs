@@ -151,10 +151,11 @@ fn line(child: &str, request: &Request) -> String {
             let (bytes, fua) = (data.len(), flag(*fua, " fua"));
             format!("{child} write {offset}+{bytes} {}{fua}", letters(data))
         }
-        Request::Zeroes { offset, bytes, fua, may_unmap } => {
+        Request::Zeroes { offset, bytes, fua, may_unmap, .. } => {
             let (fua, unmap) = (flag(*fua, " fua"), flag(*may_unmap, " unmap"));
             format!("{child} zero {offset}+{bytes}{fua}{unmap}")
         }
+        Request::Discard { offset, bytes } => format!("{child} discard {offset}+{bytes}"),
         Request::Flush => format!("{child} flush"),
     }
 }
