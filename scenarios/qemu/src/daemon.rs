@@ -1,5 +1,7 @@
 //! The process, its monitor, and what it is told to do.
 
+mod nodes;
+mod rest;
 mod turn;
 
 use crate::{
@@ -12,6 +14,7 @@ use crate::{
     qmp::{self, Event, Refusal},
     served::Served,
 };
+use rustix::event::epoll;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -48,9 +51,15 @@ pub struct Daemon<C> {
     listener: UnixListener,
     served: BTreeMap<u64, Connection<Served>>,
     clients: BTreeMap<u64, Connection<Conversation>>,
-    /// How many connections there ever were, of both kinds.
+    /// What is told of whatever arrives, by the numbers of connections.
+    arrivals: OwnedFd,
+    /// The greatest of those numbers.
     connections: u64,
     children: BTreeMap<String, C>,
+    /// What was opened as the children of a client's array, by name.
+    arrays: BTreeMap<Client, Vec<String>>,
+    /// What its main thread does.
+    thread: File,
     held: Vec<Held>,
     /// How many requests to children that had to wait, replies and events there ever were.
     arrived: u64,
@@ -63,8 +72,9 @@ pub struct Daemon<C> {
 struct Monitor {
     stream: UnixStream,
     arrived: Vec<u8>,
-    /// How many commands there ever were.
+    /// How many commands there ever were, and answers.
     asked: u64,
+    answered: u64,
     answers: BTreeMap<u64, Result<Value, Refusal>>,
     events: Vec<Event>,
 }
@@ -77,7 +87,7 @@ struct Connection<T> {
 }
 
 /// A connection with an export of the daemon's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Client(u64);
 
 /// A request that was sent to an export.
@@ -147,6 +157,8 @@ impl<C: Child> Daemon<C> {
         let mut command = program.daemon();
         // The monitor's socket is its standard input: the one descriptor that needs no unsafe code to hand on.
         command
+            // Where its sockets are, so that their names are short.
+            .current_dir(directory.path())
             .args(["--chardev", "socket,id=monitor,fd=0", "--monitor", "chardev=monitor"])
             .stdin(OwnedFd::from(theirs))
             .stdout(output.try_clone().map_err(unmade)?)
@@ -157,6 +169,11 @@ impl<C: Child> Daemon<C> {
         let process = command.spawn().map_err(unstarted)?;
         // The command holds the other end of the monitor's socket, whose end is to be noticed.
         drop(command);
+        let arrivals = epoll::create(epoll::CreateFlags::CLOEXEC);
+        let arrivals = arrivals.map_err(|error| during("QMP is set up")(error.into()))?;
+        let pid = process.id();
+        let thread = File::open(format!("/proc/{pid}/task/{pid}/stat"));
+        let thread = thread.map_err(during("its state is looked at"))?;
         let mut daemon = Self {
             lifeline: None,
             process,
@@ -167,14 +184,18 @@ impl<C: Child> Daemon<C> {
                 stream: ours,
                 arrived: Vec::new(),
                 asked: 0,
+                answered: 0,
                 answers: BTreeMap::new(),
                 events: Vec::new(),
             },
             listener,
             served: BTreeMap::new(),
             clients: BTreeMap::new(),
-            connections: 0,
+            arrivals,
+            connections: turn::LISTENER,
             children: BTreeMap::new(),
+            arrays: BTreeMap::new(),
+            thread,
             held: Vec::new(),
             arrived: 0,
             patience: turn::PATIENCE,
@@ -183,6 +204,8 @@ impl<C: Child> Daemon<C> {
         let directory = daemon.directory.path().to_string_lossy().into_owned();
         let pid = daemon.process.id().to_string();
         daemon.lifeline = Some(Lifeline::tie(REMOVE, &[&pid, &directory])?);
+        daemon.watch(turn::MONITOR, &daemon.monitor.stream)?;
+        daemon.watch(turn::LISTENER, &daemon.listener)?;
         daemon.obey("qmp_capabilities", &json!({}))?;
         let path = socket_path(&daemon.directory, EXPORTS)?;
         daemon
@@ -203,13 +226,23 @@ impl<C: Child> Daemon<C> {
         command: &str,
         arguments: &Value,
     ) -> Result<Result<Value, Refusal>, Error> {
+        self.command(&qmp::command(command, arguments))?;
+        self.answer_to(command)
+    }
+
+    /// Sends a command, or what is like one.
+    fn command(&mut self, wire: &[u8]) -> Result<(), Error> {
         self.monitor.asked += 1;
-        let number = self.monitor.asked;
-        match self.monitor.stream.write_all(&qmp::command(number, command, arguments)) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(self.died()),
-            Err(source) => return Err(Error::Socket { during: "QMP is written", source }),
+        match self.monitor.stream.write_all(wire) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(self.died()),
+            Err(source) => Err(Error::Socket { during: "QMP is written", source }),
         }
+    }
+
+    /// Waits for the answer to the command that was sent last.
+    fn answer_to(&mut self, command: &str) -> Result<Result<Value, Refusal>, Error> {
+        let number = self.monitor.asked;
         self.until(command, |daemon| daemon.monitor.answers.remove(&number))
     }
 
@@ -290,92 +323,8 @@ impl<C: Child> Daemon<C> {
     /// # Errors
     /// The daemon is gone or hangs.
     pub fn settle(&mut self) -> Result<(), Error> {
-        self.obey("query-version", &json!({})).map(|_| ())
-    }
-
-    /// Serves a child, and adds a node of its name that is it.
-    ///
-    /// # Errors
-    /// The node cannot be added, or the daemon is gone or hangs.
-    pub fn serve(&mut self, name: &str, child: C) -> Result<(), Error> {
-        let read_only = child.abilities().read_only;
-        self.children.insert(name.into(), child);
-        let path = socket_path(&self.directory, CHILDREN)?;
-        let node = json!({
-            "driver": "nbd", "node-name": name, "export": name, "discard": "unmap", "read-only": read_only,
-            "server": {"type": "unix", "path": path},
-        });
-        self.obey("blockdev-add", &node).map(|_| ())
-    }
-
-    /// Removes the node of a child that is served, and gives the child back.
-    ///
-    /// # Errors
-    /// The node is in use, or the daemon is gone or hangs.
-    ///
-    /// # Panics
-    /// No such child is served.
-    pub fn retire(&mut self, name: &str) -> Result<C, Error> {
-        self.obey("blockdev-del", &json!({"node-name": name}))?;
-        Ok(self.children.remove(name).expect("the child is served"))
-    }
-
-    /// A child that is served.
-    ///
-    /// # Panics
-    /// No such child is served.
-    pub fn child(&mut self, name: &str) -> &mut C {
-        self.children.get_mut(name).expect("the child is served")
-    }
-
-    /// Exports a node and connects with it.
-    ///
-    /// # Errors
-    /// The node cannot be exported, or the daemon is gone or hangs.
-    pub fn export(&mut self, node: &str) -> Result<Client, Error> {
-        self.export_as(node, true)
-    }
-
-    /// The same for a node that is only to be read.
-    ///
-    /// # Errors
-    /// The node cannot be exported, or the daemon is gone or hangs.
-    pub fn export_read_only(&mut self, node: &str) -> Result<Client, Error> {
-        self.export_as(node, false)
-    }
-
-    fn export_as(&mut self, node: &str, writable: bool) -> Result<Client, Error> {
-        let export = json!({
-            "type": "nbd", "id": node, "node-name": node, "name": node, "writable": writable,
-        });
-        self.obey("block-export-add", &export)?;
-        self.leap(false)?;
-        let client = self.connect(node);
-        self.leap(true)?;
-        client
-    }
-
-    /// From now on its time leaps, if it can, or is that of the machine.
-    fn leap(&self, leaps: bool) -> Result<(), Error> {
-        self.clock.as_ref().map_or(Ok(()), |clock| clock.turn(leaps))
-    }
-
-    /// Ends a connection, and the export with it.
-    ///
-    /// # Errors
-    /// The daemon is gone or hangs.
-    pub fn shut(&mut self, client: Client) -> Result<(), Error> {
-        let Some(connection) = self.clients.remove(&client.0) else { return Ok(()) };
-        let id = Value::from(connection.state.export());
-        drop(connection);
-        self.obey("block-export-del", &json!({"id": id, "mode": "hard"}))?;
-        self.until("the end of an export", |daemon| {
-            let events = &mut daemon.monitor.events;
-            let gone =
-                |e: &Event| e.name == "BLOCK_EXPORT_DELETED" && e.data.get("id") == Some(&id);
-            events.iter().position(gone).map(|at| events.remove(at))
-        })?;
-        Ok(())
+        self.command(qmp::NOTHING)?;
+        self.answer_to("an answer to nothing").map(|_| ())
     }
 
     /// The length of what a client is connected with.
@@ -495,7 +444,7 @@ fn socket_path(directory: &TempDir, name: &str) -> Result<PathBuf, Error> {
 
 /// The longest name that fits into a socket's address, with the zero behind it.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
-const CHILDREN: &str = "children";
+const CHILDREN: &str = "c";
 const EXPORTS: &str = "exports";
 /// The process is this one's child, and as long as nobody has waited for it no other has its number.
 const REMOVE: &str = r#"rm -rf -- "$2"; kill -KILL "$1""#;

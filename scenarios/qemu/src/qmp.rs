@@ -32,19 +32,24 @@ impl fmt::Display for Refusal {
 pub(crate) enum Line {
     /// Who is there.
     Greeting,
-    /// The answer to the command with this number.
-    Answer(u64, Result<Value, Refusal>),
+    /// The answer to the next command. Answers come in the order of the commands.
+    Answer(Result<Value, Refusal>),
     /// An event.
     Event(Event),
 }
 
-/// The line of a command.
-pub(crate) fn command(number: u64, name: &str, arguments: &Value) -> Vec<u8> {
-    let line = json!({"execute": name, "arguments": arguments, "id": number});
-    let mut line = line.to_string().into_bytes();
-    line.push(b'\n');
-    line
+/// What a command is told by. QEMU reads it byte by byte, with several calls for each: so nothing is said that can be
+/// left out.
+pub(crate) fn command(name: &str, arguments: &Value) -> Vec<u8> {
+    let mut command = json!({"execute": name});
+    if arguments.as_object().is_some_and(|arguments| !arguments.is_empty()) {
+        command["arguments"] = arguments.clone();
+    }
+    command.to_string().into_bytes()
 }
+
+/// The shortest that QEMU answers: it is refused, in its turn.
+pub(crate) const NOTHING: &[u8] = b"{}";
 
 /// Takes a line off the front of what has arrived, if it is there as a whole.
 pub(crate) fn take_line(arrived: &mut Vec<u8>) -> Result<Option<Line>, String> {
@@ -52,14 +57,13 @@ pub(crate) fn take_line(arrived: &mut Vec<u8>) -> Result<Option<Line>, String> {
     let line: Vec<u8> = arrived.drain(..=end).collect();
     let no_line = || format!("no line of QMP: {:?}", String::from_utf8_lossy(&line));
     let mut object: Map<String, Value> = serde_json::from_slice(&line).map_err(|_| no_line())?;
-    let number = object.get("id").and_then(Value::as_u64).ok_or_else(no_line);
     if let Some(answer) = object.remove("return") {
-        return Ok(Some(Line::Answer(number?, Ok(answer))));
+        return Ok(Some(Line::Answer(Ok(answer))));
     }
     if let Some(error) = object.get("error") {
         let text = |key: &str| Some(error.get(key)?.as_str()?.to_owned());
         let (class, text) = text("class").zip(text("desc")).ok_or_else(no_line)?;
-        return Ok(Some(Line::Answer(number?, Err(Refusal { class, text }))));
+        return Ok(Some(Line::Answer(Err(Refusal { class, text }))));
     }
     if let Some(Value::String(name)) = object.remove("event") {
         let data = match object.remove("data") {

@@ -271,6 +271,58 @@ fn one_daemon_has_one_array_after_the_other() {
 }
 
 #[test]
+fn an_array_is_opened_and_closed_in_one_go() {
+    let Some(program) = qemu() else { return };
+    let mut daemon = Daemon::start(&program).expect("it starts");
+    let children = || [("c0".into(), Medium::full(b'A')), ("c1".into(), Medium::full(b'A'))];
+    let array = |threshold: usize| {
+        json!({
+            "driver": "quorum", "node-name": "q", "vote-threshold": threshold,
+        })
+    };
+    for _ in 0..20 {
+        let client = daemon.open(&array(2), children()).expect("it opens");
+        let write = Request::Write { offset: 0, data: vec![b'B'], fua: false };
+        assert_eq!(daemon.request(client, &write).expect("it lives"), Ok(Vec::new()));
+        for child in daemon.close(client).expect("nobody else uses it") {
+            assert_eq!(child.read(0, 2), b"BA");
+        }
+        assert_eq!(daemon.events().expect("it lives"), []);
+    }
+    let refused = daemon.open(&array(3), children()).expect_err("two children are less");
+    assert!(refused.to_string().contains("threshold"), "{refused}");
+    assert_eq!(daemon.obey("query-named-block-nodes", &json!({})).expect("it lives"), json!([]));
+}
+
+#[test]
+fn at_rest_all_is_there_that_comes_by_itself() {
+    let Some(program) = qemu() else { return };
+    let (mut daemon, client) = array(&program, b"AAB", 2);
+    for name in ["c0", "c1", "c2"] {
+        daemon.child(name).holds_reads = true;
+    }
+    for _ in 0..200 {
+        let read = Request::Read { offset: 0, bytes: 512 };
+        let ticket = daemon.submit(client, &read).expect("it lives");
+        for held in (0..3).rev() {
+            daemon.rest().expect("it lives");
+            assert_eq!((daemon.held().len(), daemon.reply(ticket)), (held + 1, None));
+            let letter = daemon.child(&daemon.held()[held].child.clone()).bytes[0];
+            daemon.release(held, &Ok(vec![letter; 512])).expect("it lives");
+        }
+        daemon.rest().expect("it lives");
+        assert_eq!(daemon.reply(ticket), Some(Ok(vec![b'A'; 512])));
+    }
+    daemon.obey("quit", &json!({})).expect("it can be told to");
+    let ended = loop {
+        if let Err(error) = daemon.rest() {
+            break error;
+        }
+    };
+    assert!(matches!(ended, Error::Died { status, .. } if status.success()), "{ended}");
+}
+
+#[test]
 fn a_daemon_that_dies_is_an_error_with_its_last_words() {
     let Some(program) = qemu() else { return };
     let mut daemon = Daemon::start(&program).expect("it starts");
@@ -343,11 +395,12 @@ fn a_daemon_ends_with_a_process_that_is_killed() {
     let mut export = UnixStream::connect(exports).expect("the daemon listens");
     // QEMU itself hangs up after 10 s of silence.
     export.set_read_timeout(Some(Duration::from_secs(8))).expect("it is a time");
+    let mut greeting = [0; 18];
+    export.read_exact(&mut greeting).expect("it greets");
+    assert!(greeting.starts_with(b"NBDMAGIC"));
     holder.kill().expect("it is ours");
     holder.wait().expect("it is ours");
-    let mut greeting = Vec::new();
-    export.read_to_end(&mut greeting).expect("the daemon is gone");
-    assert!(greeting.starts_with(b"NBDMAGIC"));
+    assert_eq!(export.read(&mut greeting).expect("the daemon is gone"), 0);
     assert_eq!(fs::read_dir(place.path()).expect("it is there").count(), 0);
 }
 

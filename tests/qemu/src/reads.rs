@@ -147,16 +147,12 @@ fn ours(case: &Case) -> Outcome {
 fn theirs(daemon: &mut Daemon<Medium>, case: &Case) -> Outcome {
     let lives = "the daemon lives and takes all this";
     let children: Vec<_> = (0..case.children.len()).map(|index| format!("c{index}")).collect();
-    for (name, (letter, _)) in children.iter().zip(&case.children) {
-        let letter = u8::try_from(*letter).expect("an ASCII letter");
-        daemon.serve(name, Medium::full(letter)).expect(lives);
-    }
-    let node = json!({
-        "driver": "quorum", "node-name": "q", "children": children,
-        "vote-threshold": case.threshold,
-    });
-    daemon.obey("blockdev-add", &node).expect(lives);
-    let client = daemon.export("q").expect(lives);
+    let media = case
+        .children
+        .iter()
+        .map(|(letter, _)| Medium::full(u8::try_from(*letter).expect("an ASCII letter")));
+    let node = json!({"driver": "quorum", "node-name": "q", "vote-threshold": case.threshold});
+    let client = daemon.open(&node, children.iter().cloned().zip(media)).expect(lives);
     for name in &children {
         daemon.child(name).holds_reads = true;
     }
@@ -168,15 +164,11 @@ fn theirs(daemon: &mut Daemon<Medium>, case: &Case) -> Outcome {
         let at = held.iter().position(|held| held.child == children[index]).expect("it is held");
         let whole = daemon.child(&children[index]).read(case.offset, case.bytes);
         daemon.release(at, &case.children[index].1.map_or(Ok(whole), Err)).expect(lives);
-        daemon.settle().expect(lives);
+        daemon.rest().expect(lives);
     }
     let reply = daemon.wait(ticket).expect(lives);
-    let events = daemon.events().expect(lives);
-    daemon.shut(client).expect(lives);
-    daemon.obey("blockdev-del", &json!({"node-name": "q"})).expect(lives);
-    for name in &children {
-        daemon.retire(name).expect(lives);
-    }
+    let events = daemon.take_events();
+    daemon.close(client).expect(lives);
     Outcome {
         reply: reply.map(|data| letters(&data)),
         events: events.iter().filter_map(line).collect(),

@@ -129,7 +129,7 @@ fn the_engine_goes_through_sequences_as_qemu_does() {
 }
 
 #[test]
-#[ignore = "it takes minutes"]
+#[ignore = "it takes half a minute"]
 fn twenty_thousand_requests_come_to_the_same() {
     let Some(program) = qemu() else { return };
     compare(&program, 1_000_000, 20_000);

@@ -10,25 +10,29 @@ use crate::{
 };
 use quorate_engine::Errno;
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
+    event::{
+        Timespec,
+        epoll::{self, EventData, EventFlags},
+    },
     io::Errno as Unwaited,
 };
 use std::{
     io::{self, Read, Write},
-    os::unix::{fs::FileExt, net::UnixStream},
+    mem::MaybeUninit,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::{fs::FileExt, net::UnixStream},
+    },
     time::Duration,
 };
 
 /// How long it is waited for anything at all to happen, unless somebody says otherwise.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Where something has arrived.
-struct Ready {
-    monitor: bool,
-    listener: bool,
-    served: Vec<u64>,
-    clients: Vec<u64>,
-}
+/// The numbers by which it is told that the monitor, or the children's listener, has something. Those of connections
+/// are greater.
+pub(super) const MONITOR: u64 = 0;
+pub(super) const LISTENER: u64 = 1;
 
 impl<C: Child> Daemon<C> {
     /// Lets things happen until there is what is wanted.
@@ -51,6 +55,7 @@ impl<C: Child> Daemon<C> {
         let path = socket_path(&self.directory, EXPORTS)?;
         let stream = limited(UnixStream::connect(path), during)?;
         let id = self.number();
+        self.watch(id, &stream)?;
         let state = Conversation::of(export);
         self.clients.insert(id, Connection { stream, state, ended: false });
         let ready = self.until("a handshake", |daemon| {
@@ -60,65 +65,50 @@ impl<C: Child> Daemon<C> {
         if ready { Ok(Client(id)) } else { Err(self.disconnected()) }
     }
 
-    /// Waits for something and deals with it: with children first, then replies, then the monitor.
+    /// Waits for something and deals with it.
     fn turn(&mut self, asked: &str) -> Result<(), Error> {
-        let Ready { monitor, listener, served, clients } = self.ready(asked)?;
-        for id in served {
+        if self.take_in(self.patience)? { Ok(()) } else { Err(self.silent(asked)) }
+    }
+
+    /// Deals with what has arrived, or arrives within this time: with children first, then replies, then the monitor.
+    /// Whether there was anything.
+    pub(super) fn take_in(&mut self, patience: Duration) -> Result<bool, Error> {
+        let mut numbers = [0; ARRIVALS_MAX];
+        let count = wait(&self.arrivals, &mut numbers, patience)?;
+        let arrivals = &numbers[..count];
+        for &id in arrivals {
             self.serve_more(id)?;
         }
-        for id in clients {
+        for &id in arrivals {
             self.hear_more(id)?;
         }
-        if listener {
-            let during = "a child is connected with";
-            let stream = limited(self.listener.accept().map(|(stream, _)| stream), during)?;
-            let id = self.number();
-            let state = Served::default();
-            self.served.insert(id, Connection { stream, state, ended: false });
-            self.send(id, &Served::greeting())?;
+        if arrivals.contains(&LISTENER) {
+            self.accept()?;
         }
-        if monitor { self.listen() } else { Ok(()) }
+        if arrivals.contains(&MONITOR) {
+            self.listen()?;
+        }
+        Ok(count > 0)
     }
 
-    /// Waits until something has arrived.
-    fn ready(&self, asked: &str) -> Result<Ready, Error> {
-        let served = self.served.iter();
-        let clients = self.clients.iter().filter(|(_, client)| !client.ended);
-        let clients: Vec<_> = clients.map(|(&id, client)| (id, &client.stream)).collect();
-        let served: Vec<_> = served.map(|(&id, served)| (id, &served.stream)).collect();
-        let mut waiting = vec![PollFd::new(&self.monitor.stream, PollFlags::IN)];
-        waiting.push(PollFd::new(&self.listener, PollFlags::IN));
-        let streams = served.iter().chain(&clients).map(|(_, stream)| *stream);
-        waiting.extend(streams.map(|stream| PollFd::new(stream, PollFlags::IN)));
-        let seconds = self.patience.as_secs().try_into().unwrap_or(i64::MAX);
-        let nanoseconds = self.patience.subsec_nanos().into();
-        let patience = Timespec { tv_sec: seconds, tv_nsec: nanoseconds };
-        let count = loop {
-            match poll(&mut waiting, Some(&patience)) {
-                Err(Unwaited::INTR) => {}
-                Err(error) => {
-                    return Err(Error::Socket { during: "waiting", source: error.into() });
-                }
-                Ok(count) => break count,
-            }
-        };
-        if count == 0 {
-            return Err(self.silent(asked));
-        }
-        let ready: Vec<bool> = waiting.iter().map(|fd| !fd.revents().is_empty()).collect();
-        let (served_ready, clients_ready) = ready[2..].split_at(served.len());
-        let those = |all: &[(u64, &UnixStream)], ready: &[bool]| {
-            all.iter().zip(ready).filter(|(_, ready)| **ready).map(|((id, _), _)| *id).collect()
-        };
-        Ok(Ready {
-            monitor: ready[0],
-            listener: ready[1],
-            served: those(&served, served_ready),
-            clients: those(&clients, clients_ready),
-        })
+    /// Takes the connection of a node that is a child.
+    fn accept(&mut self) -> Result<(), Error> {
+        let during = "a child is connected with";
+        let stream = limited(self.listener.accept().map(|(stream, _)| stream), during)?;
+        let id = self.number();
+        self.watch(id, &stream)?;
+        self.served.insert(id, Connection { stream, state: Served::default(), ended: false });
+        self.send(id, &Served::greeting())
     }
 
-    fn silent(&self, asked: &str) -> Error {
+    /// From now on it is told by this number that something has arrived there.
+    pub(super) fn watch(&self, number: u64, there: impl AsFd) -> Result<(), Error> {
+        let number = EventData::new_u64(number);
+        let watched = epoll::add(&self.arrivals, there, number, EventFlags::IN);
+        watched.map_err(|error| Error::Socket { during: "waiting", source: error.into() })
+    }
+
+    pub(super) fn silent(&self, asked: &str) -> Error {
         let held: Vec<_> = self.held.iter().map(|held| held.child.as_str()).collect();
         let held = if held.is_empty() {
             String::new()
@@ -211,6 +201,8 @@ impl<C: Child> Daemon<C> {
         let count = receive(&mut connection.stream, &mut self.buffer);
         if count == 0 {
             connection.ended = true;
+            // There is nothing more to be told, and what can be told would be for ever.
+            let _ = epoll::delete(&self.arrivals, &connection.stream);
             return Ok(());
         }
         let before = connection.state.replies();
@@ -241,8 +233,9 @@ impl<C: Child> Daemon<C> {
         while let Some(line) = qmp::take_line(&mut self.monitor.arrived).map_err(Error::Protocol)? {
             match line {
                 Line::Greeting => {}
-                Line::Answer(number, answer) => {
-                    self.monitor.answers.insert(number, answer);
+                Line::Answer(answer) => {
+                    self.monitor.answered += 1;
+                    self.monitor.answers.insert(self.monitor.answered, answer);
                 }
                 Line::Event(event) => {
                     self.monitor.events.push(event);
@@ -280,6 +273,32 @@ fn limited(stream: io::Result<UnixStream>, during: &'static str) -> Result<UnixS
     limited.map_err(|source| Error::Socket { during, source })
 }
 
+/// Waits until something has arrived, for this time at most. By which numbers that is told, and how many they are.
+fn wait(
+    arrivals: &OwnedFd,
+    numbers: &mut [u64; ARRIVALS_MAX],
+    patience: Duration,
+) -> Result<usize, Error> {
+    let seconds = patience.as_secs().try_into().unwrap_or(i64::MAX);
+    let patience = Timespec { tv_sec: seconds, tv_nsec: patience.subsec_nanos().into() };
+    let mut room = [const { MaybeUninit::uninit() }; ARRIVALS_MAX];
+    loop {
+        match epoll::wait(arrivals, &mut room, Some(&patience)) {
+            Err(Unwaited::INTR) => {}
+            Err(error) => {
+                return Err(Error::Socket { during: "waiting", source: error.into() });
+            }
+            Ok((ready, _)) => {
+                numbers
+                    .iter_mut()
+                    .zip(&*ready)
+                    .for_each(|(number, event)| *number = event.data.u64());
+                return Ok(ready.len());
+            }
+        }
+    }
+}
+
 /// What has arrived; nothing if the other side is gone.
 fn receive(stream: &mut UnixStream, buffer: &mut [u8]) -> usize {
     loop {
@@ -294,5 +313,7 @@ fn hung_up(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
+/// Of more arrivals than that it is told the next time.
+const ARRIVALS_MAX: usize = 32;
 /// What a child answers that is not served any more.
 const GONE: Errno = Errno::ESHUTDOWN;

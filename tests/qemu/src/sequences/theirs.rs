@@ -5,7 +5,7 @@ use super::{
     case::{Case, Reads, Turn},
 };
 use crate::{Medium, reads, stage::letters};
-use quorate_qemu::{Answer, Child, Client, Daemon, Error, Program, Request, Ticket};
+use quorate_qemu::{Answer, Child, Client, Daemon, Error, Program, Request};
 use serde_json::json;
 
 /// A daemon that plays one case after the other.
@@ -69,12 +69,12 @@ impl<'a> Theirs<'a> {
 
     fn open(&mut self, case: &Case, names: &[String]) -> Result<Client, Error> {
         let daemon = &mut self.daemon;
-        for (child, name) in names.iter().enumerate() {
+        let children = names.iter().enumerate().map(|(child, name)| {
             let medium = Medium { bytes: case.image(child), holds_reads: false };
-            daemon.serve(name, Disk { medium, waits: false })?;
-        }
+            (name.clone(), Disk { medium, waits: false })
+        });
         let node = json!({
-            "driver": "quorum", "node-name": "q", "children": names,
+            "driver": "quorum", "node-name": "q",
             "vote-threshold": case.threshold,
             "read-pattern": if case.reads == Reads::Fifo { "fifo" } else { "quorum" },
             "rewrite-corrupted": case.reads == Reads::Rewriting,
@@ -82,8 +82,7 @@ impl<'a> Theirs<'a> {
             // Or a request for zeroes would lose its permission to give space back.
             "discard": "unmap",
         });
-        daemon.obey("blockdev-add", &node)?;
-        let client = daemon.export("q")?;
+        let client = daemon.open(&node, children)?;
         for name in names {
             daemon.child(name).waits = true;
         }
@@ -94,16 +93,16 @@ impl<'a> Theirs<'a> {
         for name in names {
             self.daemon.child(name).waits = false;
         }
-        self.daemon.shut(client)?;
-        self.daemon.obey("blockdev-del", &json!({"node-name": "q"}))?;
-        names.iter().try_for_each(|name| self.daemon.retire(name).map(drop))
+        self.daemon.close(client).map(drop)
     }
 
     fn ask(&mut self, client: Client, turn: &Turn, step: &mut Step) -> Result<(), Error> {
         let mut script = turn.script();
         let ticket = self.daemon.submit(client, &turn.request)?;
         loop {
-            self.quiet(ticket, step)?;
+            self.daemon.rest()?;
+            step.lines.extend(self.daemon.take_events().iter().filter_map(reads::line));
+            step.reply = step.reply.take().or_else(|| self.daemon.reply(ticket));
             let held = self.daemon.held();
             let waiting: Vec<_> =
                 held.iter().map(|held| line(&held.child, &held.request)).collect();
@@ -122,23 +121,6 @@ impl<'a> Theirs<'a> {
             self.daemon.release(at, &reply)?;
             step.lines.push(line.clone());
         }
-    }
-
-    /// Waits until QEMU itself waits: for a child, or for what to do after its reply.
-    fn quiet(&mut self, ticket: Ticket, step: &mut Step) -> Result<(), Error> {
-        let mut quiet = 0;
-        for _ in 0..LOOKS_MAX {
-            let before = self.daemon.held().len();
-            step.lines.extend(self.daemon.events()?.iter().filter_map(reads::line));
-            step.reply = step.reply.take().or_else(|| self.daemon.reply(ticket));
-            let held = self.daemon.held().len();
-            let waits = held == before && (held > 0 || step.reply.is_some());
-            quiet = if waits { quiet + 1 } else { 0 };
-            if quiet == LOOKS {
-                return Ok(());
-            }
-        }
-        panic!("QEMU neither answers {ticket:?} nor asks a child for anything");
     }
 }
 
@@ -172,8 +154,3 @@ fn mismatch(said: &str) -> String {
     let (offset, bytes) = (number("offset="), number("bytes="));
     format!("! q mismatch {offset}+{bytes} at {}", number("at offset "))
 }
-
-/// QEMU waits when it has asked for nothing new in so many rounds of its loop.
-const LOOKS: u32 = 2;
-/// So many rounds take at least some seconds.
-const LOOKS_MAX: u32 = 200_000;
