@@ -99,8 +99,8 @@ impl BlockDevice for Array {
     }
 
     fn pwrite_zeroes(&self, offset: u64, bytes: u64, flags: Flags) -> IoFuture<'_, ()> {
-        let Flags { fua, may_unmap, .. } = flags;
-        self.tell(Request::Zeroes { offset, bytes: short(bytes), fua, may_unmap })
+        let Flags { fua, may_unmap, no_fallback } = flags;
+        self.tell(Request::Zeroes { offset, bytes: short(bytes), fua, may_unmap, no_fallback })
     }
 
     fn flush(&self) -> IoFuture<'_, ()> {
@@ -195,10 +195,11 @@ pub(super) fn done(device: Arc<dyn BlockDevice>, request: Request) -> IoFuture<'
             Request::Write { offset, data, fua } => {
                 device.pwrite(offset, data.into(), Flags { fua, ..Flags::NONE }).await
             }
-            Request::Zeroes { offset, bytes, fua, may_unmap } => {
-                let flags = Flags { fua, may_unmap, no_fallback: false };
+            Request::Zeroes { offset, bytes, fua, may_unmap, no_fallback } => {
+                let flags = Flags { fua, may_unmap, no_fallback };
                 device.pwrite_zeroes(offset, bytes.into(), flags).await
             }
+            Request::Discard { offset, bytes } => device.pdiscard(offset, bytes.into()).await,
             Request::Flush => device.flush().await,
         };
         reply(done.map(|()| Vec::new()))

@@ -62,7 +62,7 @@ impl Child for Door {
 fn nothing(request: &Request) -> Vec<u8> {
     match request {
         Request::Read { bytes, .. } => vec![0; *bytes as usize],
-        Request::Write { .. } | Request::Zeroes { .. } | Request::Flush => Vec::new(),
+        _ => Vec::new(),
     }
 }
 
