@@ -14,22 +14,24 @@ impl<C: Child> Daemon<C> {
     /// # Errors
     /// The daemon is gone, or busy without end.
     pub fn rest(&mut self) -> Result<(), Error> {
-        let mut idle = 0;
-        while idle < LOOKS_MAX {
+        let looks_max = LOOKS_QUICK + self.patience.as_micros() / NAP.as_micros();
+        let mut looks = 0;
+        while looks < looks_max {
             let state = self.state();
             if matches!(state, None | Some(b'Z' | b'X')) {
                 return Err(self.died());
             }
-            let sleeps = state == Some(b'S');
-            let is_long = !sleeps && idle > LOOKS_SHORT;
-            let arrived = self.take_in(if is_long { NAP } else { Duration::ZERO })?;
-            if sleeps && !arrived {
+            let arrived = self.take_in(Duration::ZERO)?;
+            if arrived {
+                looks = 0;
+            } else if state == Some(b'S') {
                 return Ok(());
-            }
-            idle = if arrived { 0 } else { idle + 1 };
-            if !sleeps && !arrived && !is_long {
+            } else if looks < LOOKS_QUICK {
                 thread::yield_now();
+            } else {
+                thread::sleep(NAP);
             }
+            looks += 1;
         }
         Err(self.silent("a rest"))
     }
@@ -43,9 +45,7 @@ impl<C: Child> Daemon<C> {
     }
 }
 
-/// So many looks are taken as fast as can be.
-const LOOKS_SHORT: u32 = 200;
-/// Then each is after such a pause.
-const NAP: Duration = Duration::from_millis(1);
-/// So many looks take some ten seconds.
-const LOOKS_MAX: u32 = 10_000;
+/// So many looks are taken as fast as others let it.
+const LOOKS_QUICK: u128 = 100;
+/// Then there is a pause between them.
+const NAP: Duration = Duration::from_micros(50);
