@@ -207,9 +207,8 @@ impl<C: Child> Daemon<C> {
         daemon.watch(turn::MONITOR, &daemon.monitor.stream)?;
         daemon.watch(turn::LISTENER, &daemon.listener)?;
         daemon.obey("qmp_capabilities", &json!({}))?;
-        let path = socket_path(&daemon.directory, EXPORTS)?;
-        daemon
-            .obey("nbd-server-start", &json!({"addr": {"type": "unix", "data": {"path": path}}}))?;
+        let address = json!({"type": "unix", "data": {"path": EXPORTS}});
+        daemon.obey("nbd-server-start", &json!({"addr": address}))?;
         if daemon.clock.as_ref().is_some_and(|clock| !clock.is_taken()) {
             return Err(Error::ClockLeft { said: daemon.said() });
         }

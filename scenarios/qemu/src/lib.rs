@@ -6,6 +6,7 @@
 //! ```text
 //!   Daemon::submit ──NBD──▶ export ─▶ quorum ─▶ nbd nodes ──NBD──▶ Child::answer
 //!   Daemon::ask    ──QMP──▶ monitor              (qemu-storage-daemon)
+//!   Daemon::rest   ─/proc─▶ whether it waits
 //! ```
 //!
 //! - `program`: which QEMU there is, and what it lacks,

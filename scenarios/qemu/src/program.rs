@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fmt, io,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
     process::{Command, Stdio},
 };
 use thiserror::Error;
@@ -70,7 +70,8 @@ impl Program {
     /// # Errors
     /// One of them is not there, or they open no quorum.
     pub fn find_in(directory: &Path) -> Result<Self, Missing> {
-        let directory = directory.to_owned();
+        // A daemon has a working directory of its own.
+        let directory = path::absolute(directory).unwrap_or_default();
         let said = run(&directory, DAEMON, ["--version"])?.text;
         let version = Version::in_words(&said).ok_or(Missing::Version { said })?;
         let least = "driver=quorum,vote-threshold=1,children.0.driver=null-co";

@@ -129,10 +129,15 @@ impl<C: Child> Daemon<C> {
         let connection = self.clients.remove(&client.0).expect("its client was not shut");
         let name = Value::from(connection.state.export());
         drop(connection);
-        self.command(&qmp::command("block-export-del", &json!({"id": name, "mode": "hard"})))?;
+        let end = json!({"id": name, "mode": "hard"});
+        self.command(&qmp::command("block-export-del", &end))?;
+        let ended = self.monitor.asked;
         let node = json!({"node-name": name});
         // Mostly the export is gone by the time that QEMU reads the second command.
         let removed = self.ask("blockdev-del", &node)?;
+        if let Some(Err(refusal)) = self.monitor.answers.remove(&ended) {
+            return Err(Error::Refused { asked: format!("block-export-del {end}"), refusal });
+        }
         self.until_export_ends(&name)?;
         if removed.is_err() {
             self.obey("blockdev-del", &node)?;
