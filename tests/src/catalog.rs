@@ -84,7 +84,7 @@ fn a_scenario_written_and_read_again_is_the_same() {
 fn rules_and_bugs_are_covered() {
     let covered: BTreeSet<String> = catalog::all().flat_map(|s| s.covers).collect();
     let rules = (1..=28).map(|row| format!("rule {row}"));
-    let tests = ["071", "081", "099", "148"].map(|test| format!("iotest {test}"));
+    let tests = ["041", "071", "081", "099", "148", "312"].map(|test| format!("iotest {test}"));
     let bugs = (1..=17).filter(|bug| !NOT_OBSERVABLE.contains(bug)).map(|bug| format!("Q{bug:02}"));
     let missing: Vec<String> =
         rules.chain(tests).chain(bugs).filter(|id| !covered.contains(id)).collect();
