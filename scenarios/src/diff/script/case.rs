@@ -9,7 +9,7 @@ use super::{Unshowable, unshowable};
 use crate::model::{Action, Scenario};
 use asked::Asked;
 use bytes::Bytes;
-use quorate_engine::{Errno, Event, Image};
+use quorate_engine::{Errno, Event, Image, SECTOR_BYTES};
 use quorate_faults::rule::OpKind;
 use quorate_reports::{
     Answer, Entry, GuestOp, Outcome, RequestId, Run, What,
@@ -84,6 +84,9 @@ impl Case {
         if let Some(asked) = walk.asked {
             return unshowable(format!("request {} is never answered", asked.id));
         }
+        if !walk.acts.iter().any(|act| matches!(act, Act::Request(_) | Act::Refused(_))) {
+            return unshowable("no request is made");
+        }
         let doubtful = doubtful(scenario, run);
         let (mut left, mut unknown) = (Vec::new(), BTreeSet::new());
         for ((disk, by_writes), at_end) in (0..).zip(&walk.media).zip(&run.media) {
@@ -110,6 +113,10 @@ struct Walk {
     media: Vec<Image>,
     /// The disks of the array's children, in order.
     members: Vec<String>,
+    /// Whether the array is read-only.
+    is_read_only: bool,
+    /// Whether a fault has struck.
+    is_struck: bool,
     asked: Option<Asked>,
     acts: Vec<Act>,
 }
@@ -129,6 +136,8 @@ impl Walk {
             answers: answers.collect(),
             media: (0..scenario.disks()).map(|disk| at_first(scenario, disk)).collect(),
             members: scenario.child_names(),
+            is_read_only: scenario.array.read_only,
+            is_struck: false,
             asked: None,
             acts: Vec::new(),
         })
@@ -136,12 +145,17 @@ impl Walk {
 
     fn entry(&mut self, entry: &Entry) -> Result<(), Unshowable> {
         match &entry.what {
+            What::NotOpened(_) if self.is_struck => {
+                return unshowable("a fault keeps the array from opening");
+            }
             What::NotOpened(why) => self.acts.push(Act::Refused(why.clone())),
+            What::Injected { .. } => self.is_struck = true,
             What::Invoke(op) => {
                 let id = entry.request.expect("a request has a number");
                 if self.asked.is_some() {
                     return unshowable(format!("request {id} is made while another one runs"));
                 }
+                self.fits(op)?;
                 self.asked = Some(Asked::new(id, op.clone()));
             }
             What::Complete(outcome) => {
@@ -153,12 +167,10 @@ impl Walk {
                 let Some(answer) = self.answers.get(&(call.child, call.ordinal)) else {
                     return unshowable(format!("c{} does not answer everything", call.child));
                 };
+                let medium = &mut self.media[call.child as usize];
                 match &mut self.asked {
-                    Some(asked) => {
-                        let medium = &mut self.media[call.child as usize];
-                        asked.child(call, *answer, medium, &self.bytes)?;
-                    }
-                    None => asked::outside(call, *answer)?,
+                    Some(asked) => asked.child(call, *answer, medium, &self.bytes)?,
+                    None => asked::outside(call, *answer, medium)?,
                 }
             }
             What::Event(event) => match &mut self.asked {
@@ -166,13 +178,32 @@ impl Walk {
                 None => return unshowable("something is reported outside of requests"),
             },
             What::Membership(change) => self.change(change),
-            What::Reply { .. }
-            | What::Injected { .. }
-            | What::Spared { .. }
-            | What::Heard(_)
-            | What::Control(_) => {}
+            What::Reply { .. } | What::Spared { .. } | What::Heard(_) | What::Control(_) => {}
         }
         Ok(())
+    }
+
+    /// Refuses what does not reach QEMU's quorum, or reaches it as something else.
+    fn fits(&self, op: &GuestOp) -> Result<(), Unshowable> {
+        let (end, is_read) = match op {
+            GuestOp::Read { offset, bytes } => (offset.checked_add(*bytes), true),
+            GuestOp::Write { offset, data, .. } => (offset.checked_add(data.len() as u64), false),
+            GuestOp::WriteZeroes { flags, .. } if flags.no_fallback => {
+                return unshowable("a file can do zeroes without falling back to a write");
+            }
+            GuestOp::WriteZeroes { offset, bytes, .. } => (offset.checked_add(*bytes), false),
+            _ => return Ok(()),
+        };
+        let shortest = self.media.iter().map(Image::bytes).min().unwrap_or_default();
+        let shortest = shortest.next_multiple_of(SECTOR_BYTES);
+        match end {
+            Some(end) if end <= shortest => {}
+            _ => return unshowable("qemu-io itself refuses what reaches beyond the end"),
+        }
+        match self.is_read_only && !is_read {
+            true => unshowable("qemu-io itself refuses to write where nothing can be written"),
+            false => Ok(()),
+        }
     }
 
     fn change(&mut self, change: &Change) {

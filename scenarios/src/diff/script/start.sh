@@ -7,7 +7,8 @@ fail() {
     exit 2
 }
 
-for tool in qemu-storage-daemon qemu-io base64 cat cmp dd head mkfifo mktemp od rm sleep sort tr uniq; do
+for tool in qemu-storage-daemon qemu-io base64 cat cmp cut dd fold head mkfifo mktemp od rm sleep sort stat tail tr \
+    uniq; do
     command -v "$tool" >/dev/null || fail "there is no $tool (Debian has QEMU's tools in qemu-utils and" \
         "qemu-system-common, all others in coreutils and diffutils)"
 done
@@ -24,7 +25,7 @@ stop() {
         { kill -KILL "$process" && wait "$process"; } 2>/dev/null
     done
     daemon= client=
-    exec 3>&- 4<&- 5>&- 6<&-
+    exec 3>&- 4<&- 5>&-
 }
 
 trap 'stop; rm -rf "$dir"' EXIT
@@ -118,16 +119,14 @@ monitor() {
     (($? > 128))
 }
 
-# Reads what qemu-io says up to its prompt.
+# Waits until qemu-io, which has said so many bytes by then, is ready.
 prompt() {
-    local part
-    said=
-    while IFS= read -r -d '>' -t 30 -u 6 part; do
-        said+=$part
-        [[ $part == qemu-io || $part == ' qemu-io' || $part == *$'\n'qemu-io ]] && return 0
-        said+='>'
+    local turn
+    for ((turn = 0; turn < 1500; turn++)); do
+        sleep 0.02
+        (($(stat -c %s told) > $1)) && [[ $(tail -c 9 told) == 'qemu-io> ' ]] && return 0
+        kill -0 "$client" 2>/dev/null || return 1
     done
-    said+=$part
     return 1
 }
 
@@ -142,8 +141,8 @@ start() {
     for nested in "${inner[@]}"; do
         nodes+=(--blockdev "$nested")
     done
-    rm -f ask told orders log export
-    mkfifo orders log ask told || exit 2
+    rm -f asked orders log export
+    mkfifo asked orders log || exit 2
     qemu-storage-daemon --chardev stdio,id=m,signal=off --monitor m "${nodes[@]}" --blockdev "$array" \
         --nbd-server addr.type=unix,addr.path=export --export "nbd,id=x,node-name=q,name=q,writable=$writable" \
         <orders >log 2>last &
@@ -165,41 +164,37 @@ last_words() {
     answer="the daemon ends ($status): ${said% }"
 }
 
-# The bytes of a dump of qemu-io.
-undump() {
-    local place row
-    while read -r place row; do
-        [[ $place == *: ]] || continue
-        row=${row%%  *}
-        printf %b "\\x${row// /\\x}"
-    done <<<"$said"
-}
-
 # ask COMMAND: has qemu-io do this.
 ask() {
-    local reading=()
-    reported=() answer= said=
-    : >read
+    local reading=() before said
+    reported=() answer=
     if ! start; then
         last_words
         stop
         return
     fi
     [[ $writable == on ]] || reading=(-r)
+    : >told
     qemu-io "${reading[@]}" -t writeback --image-opts driver=nbd,server.type=unix,server.path=export,export=q \
-        <ask >told 2>&1 3>&- 4<&- &
+        <asked >told 2>&1 3>&- 4<&- &
     client=$!
-    exec 5>ask 6<told
-    if prompt && echo "$1" >&5 && prompt; then
+    exec 5>asked
+    if prompt 0 && before=$(stat -c %s told) && echo "$1" >&5 && prompt "$before"; then
+        said=$(tail -c "+$((before + 1))" told | tail -n 3)
         case $said in
         *' bytes at offset '*) answer=ok ;;
         *'failed: '*) answer=${said##*failed: } answer=${answer%%$'\n'*} ;;
-        ' qemu-io') answer=ok ;;
+        'qemu-io> ') answer=ok ;;
         *) answer="qemu-io says: ${said//$'\n'/ }" ;;
         esac
-        [[ -n $bytes && $answer == ok ]] && undump >read
         # Of a read that fails the client learns nothing but that it is cut off.
         [[ $(<last) =~ 'reading from file failed: '([^$'\n']*) ]] && answer=${BASH_REMATCH[1]}
+        if [[ $1 == read* && $answer == ok ]]; then
+            # The dump has 16 bytes in a line, the last of which may be shorter and ends with their letters.
+            tail -c "+$((before + 1))" told | head -n -3 | cut -c12-58 | tr -d ' \n' 2>/dev/null |
+                head -c $((2 * ${1##* })) >read
+            answer+=,$(runs read)
+        fi
     else
         answer="none within 30 s"
     fi
@@ -225,9 +220,9 @@ flush() {
     done
 }
 
-# The bytes of a file, equal ones counted.
+# The bytes of a file of hexadecimal digits, equal ones counted.
 runs() {
-    od -An -v -tx1 -w1 "$1" 2>/dev/null | uniq -c 2>/dev/null | head -n 7 | {
+    fold -w 2 "$1" 2>/dev/null | uniq -c 2>/dev/null | head -n 7 | {
         local text= count byte n=0
         while read -r count byte; do
             ((n++ < 6)) && text+=" $count x $byte" || text+=" ..."
@@ -263,24 +258,21 @@ media() {
 
 # Says what it came to.
 came() {
-    if [[ -n $bytes && $answer == ok ]]; then
-        answer+=,$(runs read)
-    fi
     if [[ -n $bytes ]]; then
-        wanted+=,$(runs "$bytes")
-        # Where the runs are alike up to where they are cut off.
-        if [[ $answer == "$wanted" ]] && ! cmp -s read "$bytes"; then
-            answer+=" (other bytes further on)"
-        fi
+        od -An -v -tx1 "$bytes" | tr -d ' \n' >wanted
+        wanted+=,$(runs wanted)
+        # Where only the first runs are said.
+        [[ $answer != "$wanted" ]] || cmp -s read wanted || answer+=" (other bytes further on)"
     fi
     compare answer "$answer" "$wanted"
     if [[ -n $unordered ]]; then
-        mapfile -t reported < <(printf '%s\n' "${reported[@]}" | sort)
-        mapfile -t expected < <(printf '%s\n' "${expected[@]}" | sort)
+        echo "    $unordered"
+        mapfile -t reported < <(printf '%s\n' "${reported[@]-none}" | sort)
+        mapfile -t expected < <(printf '%s\n' "${expected[@]-none}" | sort)
     fi
     local theirs ours
-    printf -v theirs '%s; ' "${reported[@]-}"
-    printf -v ours '%s; ' "${expected[@]-}"
+    printf -v theirs '%s; ' "${reported[@]-none}"
+    printf -v ours '%s; ' "${expected[@]-none}"
     compare events "${theirs%; }" "${ours%; }"
     media
 }

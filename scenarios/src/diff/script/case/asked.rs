@@ -21,6 +21,8 @@ pub(super) struct Asked {
     calls: Vec<Call>,
     /// What was read or written.
     touched: Vec<(u32, Range<u64>)>,
+    /// Whether a child was to make something durable by a flag.
+    by_flag: bool,
 }
 
 /// What was asked of a child, and how it failed, if it did.
@@ -33,8 +35,8 @@ struct Call {
 
 impl Asked {
     pub(super) fn new(id: RequestId, op: GuestOp) -> Self {
-        let (shown, written, events) = Default::default();
-        Self { id, op, shown, written, events, calls: Vec::new(), touched: Vec::new() }
+        let (shown, written, events, calls, touched) = Default::default();
+        Self { id, op, shown, written, events, calls, touched, by_flag: false }
     }
 
     /// A child is asked and will answer so; `medium` is what it holds.
@@ -48,7 +50,7 @@ impl Asked {
         let disk = call.child;
         if !matches!(call.kind, OpKind::Read | OpKind::Write | OpKind::WriteZeroes | OpKind::Flush)
         {
-            return outside(call, answer);
+            return outside(call, answer, medium);
         }
         let range = call.offset..call.offset + call.bytes;
         if range.end > medium.bytes() {
@@ -63,6 +65,7 @@ impl Asked {
                 return unshowable(format!("c{disk} does not answer everything"));
             }
         };
+        self.by_flag |= call.flags.fua;
         self.calls.push(Call { disk, kind: call.kind, range: range.clone(), failed });
         if failed.is_some() || range.is_empty() {
             return Ok(());
@@ -134,6 +137,9 @@ impl Asked {
             return unshowable("NBD has no requests about nothing");
         }
         let failures = self.failures()?;
+        if self.by_flag && failures.iter().any(|failure| failure.kind == OpKind::Flush) {
+            return unshowable("a file takes no FUA: another flush follows, and fails");
+        }
         let Self { id, op, shown, written, events, .. } = self;
         Ok(Act::Request(Request { id, op, outcome, shown, failures, written, events }))
     }
@@ -175,21 +181,21 @@ impl Asked {
     }
 }
 
-/// A child is asked for what is no data: that has to work.
-pub(super) fn outside(call: &ChildCall, answer: Answer) -> Result<(), Unshowable> {
+/// A child is asked for what no script can have fail: that has to work.
+pub(super) fn outside(call: &ChildCall, answer: Answer, medium: &Image) -> Result<(), Unshowable> {
     let is_fine = match answer {
         Answer::Data(result) => result.is_ok(),
         Answer::Done(result) => result.is_ok(),
-        Answer::Length(result) => result.is_ok(),
+        Answer::Length(result) => result == Ok(medium.bytes()),
         Answer::Status(result) => result.is_ok(),
         Answer::Abandoned => false,
     };
     let is_data = matches!(call.kind, OpKind::Read | OpKind::Write | OpKind::WriteZeroes);
-    match is_fine && !is_data {
-        true => Ok(()),
-        false => {
-            unshowable(format!("c{} is asked outside of requests, or fails to open", call.child))
-        }
+    let (disk, kind) = (call.child, call.kind.word());
+    match (is_fine, is_data) {
+        (true, false) => Ok(()),
+        (true, true) => unshowable(format!("c{disk} is asked outside of requests")),
+        (false, _) => unshowable(format!("the {kind} of c{disk} does not come out as it should")),
     }
 }
 
