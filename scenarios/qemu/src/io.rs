@@ -187,7 +187,7 @@ impl Running {
 
     fn ended(&mut self, command: &str) -> Error {
         let said = String::from_utf8_lossy(&self.arrived).into_owned();
-        // It has closed its output, so it is about to end if it has not.
+        self.lifeline = None;
         match self.process.wait() {
             Ok(status) => Error::IoDied { status, asked: command.into(), said },
             Err(source) => Error::Socket { during: "qemu-io ends", source },

@@ -83,8 +83,15 @@ impl Options {
     fn differs(&mut self, definition: &Definition) -> Result<(Vec<Known>, Option<String>), Error> {
         let mut known = Vec::new();
         let mut definition = definition.clone();
+        let mut expected = None;
         loop {
             let Answers { ours, theirs, explained } = self.answers(&definition)?;
+            if let Some(expected) = expected.filter(|expected| *expected != theirs) {
+                let text = format!(
+                    "{definition}\ncomes to {theirs} with QEMU, and to {expected} with what is known to differ"
+                );
+                return Ok((known, Some(text)));
+            }
             if ours == theirs {
                 return Ok((known, None));
             }
@@ -92,6 +99,7 @@ impl Options {
                 Some((why, without)) => {
                     known.push(why);
                     definition = without;
+                    expected = decided::is_nothing_to_qemu(why).then_some(theirs);
                 }
                 None => {
                     let text =

@@ -103,6 +103,10 @@ fn arrays_are_opened_in_the_words_of_blockdev_add() {
             json!({"driver": "quorum", "children": ["c2"], "vote-threshold": 1}),
             "'node-name' must be specified for the root node",
         ),
+        (
+            json!({"driver": "quorum", "children": [], "vote-threshold": 0}),
+            "'node-name' must be specified for the root node",
+        ),
         (json!({"driver": "null-co"}), "'node-name' must be specified for the root node"),
         (
             array("x", json!({"driver": "absent"})),

@@ -27,7 +27,6 @@ pub fn case(seed: u64) -> Scenario {
     let errnos: Vec<Errno> = (0..1 + draws.below(3)).map(|_| errno(&mut draws)).collect();
     let sound = draws.below(4);
     let faults = (0..children).map(|_| {
-        // Drawn for every child, so that one child more changes none of the others.
         let (is_sound, errno) = (draws.below(4) < sound, *draws.pick(&errnos));
         let on = *draws.pick(kinds(&request));
         (!is_sound).then(|| (errno, on.to_vec()))
@@ -102,10 +101,10 @@ fn scenario(
     }
 }
 
-/// A kind of request, and what of it fails where every error is tried.
+/// A kind of request, and what fails where all errors are tried.
 #[derive(Clone, Copy)]
 struct Kind {
-    name: &'static str,
+    of: OpKind,
     flags: Flags,
     fails: &'static [OpKind],
 }
@@ -113,9 +112,9 @@ struct Kind {
 impl Kind {
     fn request(self, offset: u64, bytes: u64) -> Request {
         let flags = self.flags;
-        match self.name {
-            "read" => Request::Read { offset, bytes },
-            "write" => Request::Write { offset, bytes, payload: Payload::Fill(0xcd), flags },
+        match self.of {
+            OpKind::Read => Request::Read { offset, bytes },
+            OpKind::Write => Request::Write { offset, bytes, payload: Payload::Fill(0xcd), flags },
             _ => Request::WriteZeroes { offset, bytes, flags },
         }
     }
@@ -124,7 +123,7 @@ impl Kind {
 fn request(draws: &mut Draws) -> Request {
     let kind = *draws.pick(&REQUESTS);
     let offset = *draws.pick(&[0, 0, 512, 1000]);
-    kind.request(offset, *draws.pick(&[512, 512, 1, 4096, 10_000]))
+    kind.request(offset, *draws.pick(&[512, 512, 1, 0, 4096, 10_000]))
 }
 
 fn errno(draws: &mut Draws) -> Errno {
@@ -148,15 +147,15 @@ fn kinds(request: &Request) -> &'static [&'static [OpKind]] {
 const REQUESTS: [Kind; 7] = {
     let none = Flags::NONE;
     let (may_unmap, no_fallback) = (true, true);
-    let (read, write, zeroes) = ("read", "write", "write-zeroes");
+    let (read, write, zeroes) = (OpKind::Read, OpKind::Write, OpKind::WriteZeroes);
     [
-        Kind { name: read, flags: none, fails: ALL },
-        Kind { name: write, flags: none, fails: ALL },
-        Kind { name: write, flags: Flags::FUA, fails: &[OpKind::Flush] },
-        Kind { name: zeroes, flags: none, fails: ALL },
-        Kind { name: zeroes, flags: Flags::FUA, fails: &[OpKind::Flush] },
-        Kind { name: zeroes, flags: Flags { may_unmap, ..none }, fails: ALL },
-        Kind { name: zeroes, flags: Flags { no_fallback, ..none }, fails: ALL },
+        Kind { of: read, flags: none, fails: ALL },
+        Kind { of: write, flags: none, fails: ALL },
+        Kind { of: write, flags: Flags::FUA, fails: &[OpKind::Flush] },
+        Kind { of: zeroes, flags: none, fails: ALL },
+        Kind { of: zeroes, flags: Flags::FUA, fails: &[OpKind::Flush] },
+        Kind { of: zeroes, flags: Flags { may_unmap, ..none }, fails: ALL },
+        Kind { of: zeroes, flags: Flags { no_fallback, ..none }, fails: ALL },
     ]
 };
 /// What fails if a child just fails.

@@ -26,6 +26,11 @@ pub(super) fn explained(
     })
 }
 
+/// Whether a definition comes to the same in QEMU without it.
+pub(super) fn is_nothing_to_qemu(known: Known) -> bool {
+    matches!(known, Known::Narrowed | Known::Ignored)
+}
+
 /// What lies behind the children's errors.
 enum Innermost<'a> {
     Options(&'a OptionsError),
@@ -185,10 +190,7 @@ fn leave_out_of(known: Known, options: &mut Vec<String>, ours: Option<&OpenError
                 fifo.iter().any(|fifo| fifo == prefix)
                     && ["blkverify", "rewrite-corrupted"].contains(&name)
             }
-            Known::NotHere => {
-                (name == "detect-zeroes" && ["on", "unmap"].contains(&value))
-                    || (name == "active" && value != "on")
-            }
+            Known::NotHere => name == "detect-zeroes" && ["on", "unmap"].contains(&value),
             Known::Discards => name == "detect-zeroes" && value == "unmap",
             Known::OurOwn => name == "overlap",
             Known::Order => {
