@@ -122,10 +122,10 @@ impl Options {
 #[must_use]
 pub fn definition(seed: u64, version: Version) -> Definition {
     let mut definition = draw::definition(seed);
-    if version < HAS_ACTIVE {
-        if let Definition::Json(value) = &mut definition {
-            forget_active(value);
-        }
+    if let Definition::Json(value) = &mut definition
+        && version < HAS_ACTIVE
+    {
+        forget_active(value);
     }
     definition
 }

@@ -138,7 +138,7 @@ fn errno(draws: &mut Draws) -> Errno {
 fn kinds(request: &Request) -> &'static [&'static [OpKind]] {
     use OpKind::{Flush, Read, Write, WriteZeroes};
     match request {
-        Request::Read { .. } => &[ALL, &[Read], &[Write]],
+        Request::Read { .. } => &[ALL, &[Read]],
         Request::Write { .. } => &[ALL, &[Write], &[Flush]],
         _ => &[ALL, &[WriteZeroes], &[Write], &[Flush]],
     }
