@@ -105,8 +105,7 @@ impl Member {
         let unit = self.alignment();
         let end = offset + data.len() as u64;
         let (head, tail) = (offset > padded.start, end < padded.end);
-        let blocks = if head && tail { 2 } else { 1 };
-        if padded.end - padded.start <= blocks * unit {
+        if self.meets(&padded, head && tail) {
             let mut all = self.read_all(padded.clone()).await?;
             all[index(offset - padded.start)..index(end - padded.start)].copy_from_slice(data);
             return Ok(all.freeze());
@@ -131,46 +130,79 @@ impl Member {
         if flags.no_fallback && !caps.is_some_and(|c| c.no_fallback) {
             return Box::pin(async { Err(Errno::ENOTSUP) });
         }
-        Box::pin(async move {
-            // Beyond the child's end there is nothing that could fail to read as zeroes.
-            let bytes = bytes.min(self.bytes.saturating_sub(offset));
-            let aligned = self.aligned_inside(offset, bytes);
-            let (head, tail) = (offset..aligned.start, aligned.end..offset + bytes);
-            let mut written = !head.is_empty() || !tail.is_empty();
-            self.zero_edge(head, flags).await?;
-            if !aligned.is_empty() {
-                written |=
-                    self.zero_aligned(aligned.start, aligned.end - aligned.start, flags).await?;
-            }
-            self.zero_edge(tail, flags).await?;
-            // As bdrv_driver_pwritev does after writes that the child cannot force.
-            if written && flags.fua && !self.limits.write_fua {
-                self.child.device.flush().await?;
-            }
-            Ok(())
-        })
+        // Beyond the child's end there is nothing that could fail to read as zeroes.
+        let bytes = bytes.min(self.bytes.saturating_sub(offset));
+        Box::pin(self.zero_padded(offset..offset + bytes, flags))
     }
 
-    async fn zero_edge(&self, edge: Range<u64>, flags: Flags) -> Result<()> {
-        if edge.is_empty() {
+    /// As bdrv_co_do_zero_pwritev: what lies around the zeroes in their first and last block is read before anything
+    /// is written.
+    async fn zero_padded(&self, zeroes: Range<u64>, flags: Flags) -> Result<()> {
+        if zeroes.is_empty() {
             return Ok(());
         }
-        let zeroes = Bytes::from(vec![0; index(edge.end - edge.start)]);
-        self.write(edge.start, zeroes, self.supported(flags)).await
+        let padded = self.padded(zeroes.start, zeroes.end - zeroes.start);
+        let (head, tail) = (zeroes.start > padded.start, zeroes.end < padded.end);
+        if (head || tail) && self.meets(&padded, head && tail) {
+            let block = self.read_all(padded.clone()).await?;
+            return self.write_around(padded, block, &zeroes, flags).await;
+        }
+        let unit = self.alignment();
+        let inside =
+            padded.start + if head { unit } else { 0 }..padded.end - if tail { unit } else { 0 };
+        let (first, last) = (padded.start..inside.start, inside.end..padded.end);
+        let (first_block, last_block) =
+            (self.read_all(first.clone()).await?, self.read_all(last.clone()).await?);
+        if head {
+            self.write_around(first, first_block, &zeroes, flags).await?;
+        }
+        if !inside.is_empty() && self.zero_aligned(inside, flags).await? {
+            self.force(flags).await?;
+        }
+        if tail {
+            self.write_around(last, last_block, &zeroes, flags).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether blocks are read at once: one, or two that meet.
+    fn meets(&self, padded: &Range<u64>, at_both_ends: bool) -> bool {
+        let blocks = if at_both_ends { 2 } else { 1 };
+        padded.end - padded.start <= blocks * self.alignment()
+    }
+
+    /// Writes blocks with zeroes in them.
+    async fn write_around(
+        &self,
+        blocks: Range<u64>,
+        mut data: BytesMut,
+        zeroes: &Range<u64>,
+        flags: Flags,
+    ) -> Result<()> {
+        let from = index(zeroes.start.saturating_sub(blocks.start));
+        let to = index(zeroes.end.min(blocks.end) - blocks.start);
+        data[from..to].fill(0);
+        self.write_all(blocks.start, data.freeze(), self.supported(flags)).await?;
+        self.force(flags).await
+    }
+
+    /// As bdrv_driver_pwritev does after writes that the child cannot force.
+    async fn force(&self, flags: Flags) -> Result<()> {
+        if flags.fua && !self.limits.write_fua { self.child.device.flush().await } else { Ok(()) }
     }
 
     /// Says whether some of the zeroes had to be written as data. As bdrv_co_do_pwrite_zeroes:
     /// behind each piece that was, the child is asked for zeroes once more.
-    async fn zero_aligned(&self, offset: u64, bytes: u64, flags: Flags) -> Result<bool> {
+    async fn zero_aligned(&self, Range { start, end }: Range<u64>, flags: Flags) -> Result<bool> {
         let most = BOUNCE_BYTES_MAX.max(self.limits.request_alignment);
         let most = self.limits.max_transfer.map_or(most, |limit| limit.min(most));
-        let step = bytes.min(u64::from(most));
-        let (mut at, end) = (offset, offset + bytes);
+        let step = (end - start).min(u64::from(most));
+        let mut at = start;
         let mut buffer = Bytes::new();
         while at < end {
             match self.zero_at_once(at, end - at, flags).await {
                 Err(Errno::ENOTSUP) if !flags.no_fallback => {}
-                other => return other.map(|()| at > offset),
+                other => return other.map(|()| at > start),
             }
             if buffer.is_empty() {
                 buffer = vec![0; index(step)].into();
@@ -254,14 +286,6 @@ impl Member {
     fn padded(&self, offset: u64, bytes: u64) -> Range<u64> {
         let unit = u64::from(self.limits.request_alignment);
         offset / unit * unit..(offset + bytes).next_multiple_of(unit)
-    }
-
-    /// The largest aligned range inside these bytes; empty ones lie at the start or the end.
-    fn aligned_inside(&self, offset: u64, bytes: u64) -> Range<u64> {
-        let unit = u64::from(self.limits.request_alignment);
-        let end = offset + bytes;
-        let start = offset.next_multiple_of(unit).min(end);
-        start..(end / unit * unit).max(start)
     }
 }
 

@@ -175,7 +175,7 @@ fn compare(
         host,
         args,
         layer,
-        comparison: &comparison,
+        program,
         bar: ProgressBar::hidden(),
         differences: BTreeMap::new(),
         refused: None,
@@ -245,7 +245,7 @@ struct Screen<'a, 'h> {
     host: &'a mut Host<'h>,
     args: &'a DiffArgs,
     layer: Layer,
-    comparison: &'a Comparison,
+    program: &'a Program,
     bar: ProgressBar,
     differences: BTreeMap<String, Difference>,
     /// Why the first difference that could not be saved or shown could not.
@@ -301,8 +301,11 @@ impl Screen<'_, '_> {
 
     /// The least that shows the same, as far as it can be had.
     fn least(&mut self, failed: &Failed) -> Failed {
-        let Comparison::Scenarios(twin) = self.comparison else { return failed.clone() };
-        let judge: Arc<dyn Judge> = twin.clone();
+        if !self.layer.runs_scenarios() {
+            return failed.clone();
+        }
+        // Another one, as what is tried is not counted.
+        let judge = Comparison::of(self.layer, self.program).judge();
         let shrink = Shrink { engine: None, judge: Some(judge), watchdog: WATCHDOG, apart: None };
         let bar = self.bar.clone();
         let mut hear = |runs: u64, _: &Scenario| bar.set_message(format!(", shrinking: {runs}"));

@@ -1,8 +1,9 @@
 //! What of a scenario both sides can run.
 
-use crate::model::{Action, Disk, Request, Scenario, ZeroFlag, Zeroes};
-use quorate_engine::quorum::options::Overlap;
-use quorate_faults::{fault::Fault, rule::Rule};
+use crate::model::{Action, Number, Request, Scenario, ZeroFlag, Zeroes};
+use quorate_engine::{Limits, ZeroFlags, quorum::options::Overlap};
+use quorate_faults::{fault::Fault, rule::Rule, text::Size};
+use quorate_qemu::Abilities;
 
 /// The scenario as both sides run it: as it is, but for what NBD cannot ask or a child over NBD cannot be, and
 /// with requests that overlap as QEMU has them.
@@ -25,7 +26,9 @@ pub fn suited(scenario: &Scenario) -> Result<Scenario, &'static str> {
         );
     }
     if (0..scenario.disks()).any(|number| scenario.disk(number).limits.read_only) {
-        return Err("one of its disks is read-only");
+        return Err(
+            "one of its disks is read-only, and QEMU exports no array over it to be written to",
+        );
     }
     let lengths: Vec<u64> = (0..scenario.disks()).map(|n| scenario.disk(n).bytes).collect();
     if lengths.iter().any(|bytes| !bytes.is_multiple_of(SECTOR)) {
@@ -46,18 +49,23 @@ pub fn suited(scenario: &Scenario) -> Result<Scenario, &'static str> {
     }
     let mut suited = scenario.clone();
     suited.array.overlap = Overlap::Qemu;
-    for disk in std::iter::once(&mut suited.disk).chain(suited.child.values_mut()) {
-        over_nbd(disk);
+    for number in 0..suited.disks() {
+        let limits = over_nbd(scenario.disk(number).limits);
+        let disk = suited.child.entry(Number(number)).or_default();
+        (disk.alignment, disk.max_transfer) =
+            (Some(limits.request_alignment), limits.max_transfer.map(|most| Size(most.into())));
+        (disk.write_fua, disk.read_only) = (Some(limits.write_fua), Some(limits.read_only));
+        disk.zeroes = Some(zeroes(limits.zeroes));
     }
-    suited.disk.write_fua = Some(true);
-    suited.disk.zeroes = Some(zeroes());
     let end = lengths.iter().min().copied().unwrap_or_default();
+    let most = (0..scenario.disks()).filter_map(|number| suited.disk(number).limits.max_transfer);
+    let zeroes_most = most.map(u64::from).min().unwrap_or(REQUEST_BYTES_MAX);
     for steps in suited.scripts_mut() {
         for step in &mut *steps {
             forget(step);
         }
         steps.retain(|step| match step {
-            Action::Request { request, .. } => is_asked(request, end),
+            Action::Request { request, .. } => is_asked(request, end, zeroes_most),
             _ => true,
         });
     }
@@ -70,8 +78,17 @@ pub fn suited(scenario: &Scenario) -> Result<Scenario, &'static str> {
     Ok(suited)
 }
 
+/// Why it has to be compared in order, if it does.
+pub(super) fn is_ordered(scenario: &Scenario) -> Option<&'static str> {
+    if is_timed(scenario) {
+        return Some("what befalls its disks is a matter of time");
+    }
+    let blocks = (0..scenario.disks()).any(|n| scenario.disk(n).limits.request_alignment > 1);
+    blocks.then_some("where QEMU goes on behind a failed read (D6) is told from other differences by the order only")
+}
+
 /// Whether something that befalls its disks is a matter of time.
-pub(super) fn is_timed(scenario: &Scenario) -> bool {
+fn is_timed(scenario: &Scenario) -> bool {
     let rules = scenario.rules.iter();
     let timed = |rule: &Rule| {
         rule.when.at.is_some()
@@ -83,14 +100,19 @@ pub(super) fn is_timed(scenario: &Scenario) -> bool {
     rules.into_iter().any(timed) || scenario.scripts().flatten().any(acts)
 }
 
-/// What a disk is like that is behind NBD: it takes any bytes, FUA, and zeroes.
-fn over_nbd(disk: &mut Disk) {
-    (disk.alignment, disk.max_transfer) = (None, None);
-    (disk.write_fua, disk.zeroes, disk.read_only) = (None, None, None);
+/// What a disk is like behind NBD.
+pub(super) fn over_nbd(limits: Limits) -> Limits {
+    Abilities::from(limits).into()
 }
 
-fn zeroes() -> Zeroes {
-    Zeroes::Flags(vec![ZeroFlag::Fua, ZeroFlag::MayUnmap])
+fn zeroes(flags: Option<ZeroFlags>) -> Zeroes {
+    let Some(ZeroFlags { fua, may_unmap, no_fallback }) = flags else { return Zeroes::All(false) };
+    let all = [
+        (fua, ZeroFlag::Fua),
+        (may_unmap, ZeroFlag::MayUnmap),
+        (no_fallback, ZeroFlag::NoFallback),
+    ];
+    Zeroes::Flags(all.into_iter().filter(|(has, _)| *has).map(|(_, flag)| flag).collect())
 }
 
 /// Has one client do what several do at the same time, one after the other, unless they are about being held back.
@@ -114,27 +136,27 @@ fn in_turn(scenario: &mut Scenario) {
 
 /// What a client of NBD cannot do: to give up on a request becomes to wait for it.
 fn forget(step: &mut Action) {
-    match step {
-        Action::Drop { name } => *step = Action::Wait { name: std::mem::take(name) },
-        Action::Request { request: Request::WriteZeroes { flags, .. }, .. } => {
-            flags.no_fallback = false;
-        }
-        _ => {}
+    if let Action::Drop { name } = step {
+        *step = Action::Wait { name: std::mem::take(name) };
     }
 }
 
 /// Whether a request can be asked over NBD, and gets as far as the array.
-fn is_asked(request: &Request, end: u64) -> bool {
+///
+/// What holds for other requests holds for zeroes at a child of NBD, too: they are no longer than its longest. The
+/// engine's disks have no limit for these.
+fn is_asked(request: &Request, end: u64, zeroes_most: u64) -> bool {
     match *request {
+        Request::WriteZeroes { bytes, .. } if bytes > zeroes_most => false,
         Request::Read { offset, bytes }
         | Request::Write { offset, bytes, .. }
-        | Request::WriteZeroes { offset, bytes, .. } => {
+        | Request::WriteZeroes { offset, bytes, .. }
+        | Request::Discard { offset, bytes } => {
             let inside = offset.checked_add(bytes).is_some_and(|to| to <= end);
             inside && (1..=REQUEST_BYTES_MAX).contains(&bytes)
         }
         Request::Flush => true,
-        Request::Discard { .. }
-        | Request::BlockStatus { .. }
+        Request::BlockStatus { .. }
         | Request::Length
         | Request::Truncate { .. }
         | Request::Invalidate

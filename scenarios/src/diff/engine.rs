@@ -107,8 +107,8 @@ impl BlockDevice for Array {
         self.tell(Request::Flush)
     }
 
-    fn pdiscard(&self, _: u64, _: u64) -> IoFuture<'_, ()> {
-        unasked()
+    fn pdiscard(&self, offset: u64, bytes: u64) -> IoFuture<'_, ()> {
+        self.tell(Request::Discard { offset, bytes: short(bytes) })
     }
 
     fn block_status(&self, _: u64, _: u64) -> IoFuture<'_, Extent> {

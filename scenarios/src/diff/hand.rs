@@ -7,7 +7,9 @@ use quorate_engine::{
     BlockDevice, Errno, EventSink, IoFuture, NodeName, Result as IoResult,
     quorum::options::ReadPattern,
 };
-use quorate_qemu::{Answer, Child, Client, Daemon, Error, Program, Reply, Request, Ticket};
+use quorate_qemu::{
+    Abilities, Answer, Child, Client, Daemon, Error, Program, Reply, Request, Ticket,
+};
 use serde_json::{Value, json};
 use std::{
     collections::VecDeque,
@@ -45,6 +47,7 @@ pub(super) struct Hand {
 #[derive(Debug)]
 pub(super) struct Door {
     bytes: u64,
+    abilities: Abilities,
     /// Whether the run hears of requests. While arrays come and go QEMU is by itself.
     is_open: bool,
 }
@@ -54,9 +57,18 @@ impl Child for Door {
         self.bytes
     }
 
+    fn abilities(&self) -> Abilities {
+        self.abilities
+    }
+
     fn answer(&mut self, request: &Request) -> Answer {
         if self.is_open { Answer::Later } else { Answer::Now(Ok(nothing(request))) }
     }
+}
+
+/// What a child can do. One that turns out to be read-only fails what is written: QEMU would export nothing over it.
+fn abilities(device: &dyn BlockDevice) -> Abilities {
+    Abilities { read_only: false, ..device.limits().into() }
 }
 
 fn nothing(request: &Request) -> Vec<u8> {
@@ -169,7 +181,7 @@ impl Hand {
         let mut doors = Vec::new();
         for ((name, device), &bytes) in parts.children.into_iter().zip(lengths) {
             let node = format!("{name}-{suffix}");
-            daemon.serve(&node, Door { bytes, is_open: false })?;
+            daemon.serve(&node, Door { bytes, abilities: abilities(&*device), is_open: false })?;
             doors.push((node, device));
         }
         let children: Vec<_> = doors.iter().map(|(node, _)| node).collect();
@@ -376,7 +388,7 @@ impl Hand {
         let (parent, node) = (format!("q-{}", open.suffix), format!("{name}-{}", open.suffix));
         let is_new = open.doors.iter().all(|(other, _)| *other != node);
         if is_new {
-            daemon.serve(&node, Door { bytes, is_open: false })?;
+            daemon.serve(&node, Door { bytes, abilities: abilities(&*device), is_open: false })?;
         }
         let added = daemon.obey("x-blockdev-change", &json!({"parent": parent, "node": node}));
         if let (Err(_), true) = (&added, is_new) {

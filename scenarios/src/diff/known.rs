@@ -13,6 +13,10 @@ pub enum Known {
     EndsAtMismatch,
     /// A child of another length that joins (D4).
     TakesOtherLengths,
+    /// A child that cannot read what lies around a write (D6).
+    WritesUnread,
+    /// Children that can do other things join or leave.
+    KeepsLimits,
     /// A threshold beyond 32 bits (S15, D7).
     Narrowed,
     /// Options that do nothing with fifo (S14).
@@ -47,6 +51,12 @@ impl Known {
         (i32::try_from(array.vote_threshold).is_err()).then_some(Self::Narrowed)
     }
 
+    /// Whether children that join or leave change how requests are cut.
+    pub(super) fn of_limits(scenario: &Scenario) -> Option<Self> {
+        let limits: Vec<_> = (0..scenario.disks()).map(|n| scenario.disk(n).limits).collect();
+        limits.windows(2).any(|two| two[0] != two[1]).then_some(Self::KeepsLimits)
+    }
+
     /// What explains that the engine refuses a child that QEMU takes, if something does.
     pub(super) fn of_joining(scenario: &Scenario) -> Option<Self> {
         let lengths: BTreeSet<u64> =
@@ -63,6 +73,14 @@ impl Known {
             }
             Self::TakesOtherLengths => {
                 "QEMU takes a child of another length and aborts when its length is asked for"
+            }
+            Self::WritesUnread => {
+                "QEMU goes on with a write although a child could not read what lies around it, and writes what it has \
+                 not read; the engine has the child fail"
+            }
+            Self::KeepsLimits => {
+                "QEMU cuts requests by what the children could do with which it opened the array, and the engine by \
+                 what those can do that it has"
             }
             Self::Narrowed => {
                 "QEMU keeps 32 bits of a threshold, and another is in force than was asked for"

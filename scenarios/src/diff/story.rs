@@ -11,7 +11,7 @@ use quorate_reports::{
     GuestOp, Outcome, RequestId, What, qapi,
     trace::{Answer, Change, ChildCall, Payload},
 };
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// What an array did.
 #[derive(Clone, Debug, Default)]
@@ -66,12 +66,15 @@ pub(super) enum Grain {
 impl Story {
     pub(super) fn of(run: &Finished) -> Self {
         let mut story = Self { turns: Vec::new(), opened: true, media: run.media.clone() };
+        let mut seen = BTreeSet::new();
         for entry in &run.trace.entries {
             match (&entry.what, entry.request) {
                 (What::NotOpened(_), _) => story.opened = false,
                 (What::Invoke(op), Some(id)) => story.begin(Began::Asked(id, op.clone())),
                 (What::Reply { child, ordinal, answer }, _) => {
-                    if let Some(error) = error(answer) {
+                    if let Some(error) =
+                        error(answer).filter(|_| seen.contains(&(*child, *ordinal)))
+                    {
                         story.begin(Began::Replied(*child, *ordinal, error));
                     }
                 }
@@ -85,6 +88,7 @@ impl Story {
                     story.begin(Began::Changed(name));
                 }
                 (What::Submit(call), _) if is_seen(call.kind) => {
+                    seen.insert((call.child, call.ordinal));
                     if let Some(turn) = story.turns.last_mut() {
                         // Whose request it is for is not said over NBD.
                         turn.asked.push(ChildCall { origin: Origin::Guest, ..call.clone() });
@@ -148,11 +152,44 @@ impl Story {
             one.began == Began::Changed(None) && matches!(other.began, Began::Changed(Some(_)))
         };
         let Some(at) = both.map(refuses).position(|refuses| refuses) else { return false };
+        self.cut(theirs, at);
+        true
+    }
+
+    /// Ends both before the turn in which they part, if it begins with a failed read on behalf of a write that is none of
+    /// whole blocks: QEMU goes on. Whether there is such a turn.
+    pub(super) fn until_unread(&mut self, theirs: &mut Self) -> bool {
+        let parts = self.turns.iter().zip(&theirs.turns).position(|(one, other)| one != other);
+        let Some(at) = parts else { return false };
+        let asked = self.turns[..at].iter().rev().find_map(|turn| match &turn.began {
+            Began::Asked(_, op) => Some(op),
+            _ => None,
+        });
+        let writes = matches!(asked, Some(GuestOp::Write { .. } | GuestOp::WriteZeroes { .. }));
+        let Began::Replied(child, ordinal, Some(_)) = self.turns[at].began else { return false };
+        let mut calls = self.turns.iter().flat_map(|turn| &turn.asked);
+        let call = calls.find(|call| (call.child, call.ordinal) == (child, ordinal));
+        if !writes || call.is_none_or(|call| call.kind != OpKind::Read) {
+            return false;
+        }
+        self.cut(theirs, at);
+        true
+    }
+
+    /// Ends both at the first change of children. Whether there is one.
+    pub(super) fn until_change(&mut self, theirs: &mut Self) -> bool {
+        let changes = |turn: &Turn| matches!(turn.began, Began::Changed(Some(_)));
+        let Some(at) = self.turns.iter().position(changes) else { return false };
+        self.cut(theirs, at + 1);
+        true
+    }
+
+    /// Ends both after so many turns. What disks hold thereafter is not known.
+    fn cut(&mut self, theirs: &mut Self, turns: usize) {
         for story in [self, theirs] {
-            story.turns.truncate(at);
+            story.turns.truncate(turns);
             story.media.clear();
         }
-        true
     }
 
     /// Everything up to where a verifier found a difference.
@@ -261,7 +298,8 @@ fn error(answer: &Answer) -> Option<Option<Errno>> {
 }
 
 fn is_seen(kind: OpKind) -> bool {
-    matches!(kind, OpKind::Read | OpKind::Write | OpKind::WriteZeroes | OpKind::Flush)
+    use OpKind::{Discard, Flush, Read, Write, WriteZeroes};
+    matches!(kind, Read | Write | WriteZeroes | Flush | Discard)
 }
 
 fn beside(ours: &str, theirs: &str) -> String {

@@ -120,8 +120,10 @@ impl Twin {
 
     fn try_compare(&self, scenario: &Scenario, scratch: &mut Scratch) -> Result<Both, NotCompared> {
         let scenario = case::suited(scenario).map_err(NotCompared::Unsuited)?;
-        if self.pace == Pace::Fast && case::is_timed(&scenario) {
-            return Err(NotCompared::Unsuited("what befalls its disks is a matter of time"));
+        if self.pace == Pace::Fast
+            && let Some(why) = case::is_ordered(&scenario)
+        {
+            return Err(NotCompared::Unsuited(why));
         }
         let ours = OverNbd(self.engine.clone());
         let ours = played(&scenario, &ours, scratch)?;
@@ -183,6 +185,15 @@ impl Twin {
             Pace::Ordered => Grain::Turns,
             Pace::Fast => Grain::Requests,
         };
+        if one.parting(&other, grain).is_some() {
+            if let Some(why) = Known::of_limits(scenario)
+                && one.until_change(&mut other)
+            {
+                known.push(why);
+            } else if one.until_unread(&mut other) {
+                known.push(Known::WritesUnread);
+            }
+        }
         // What does not open on one side has nothing to compare.
         let is_alone = one.opened() != other.opened() && !known.is_empty();
         let parting = if is_alone { None } else { one.parting(&other, grain) };
