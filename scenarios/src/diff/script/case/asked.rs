@@ -136,6 +136,9 @@ impl Asked {
         if bytes == Some(0) {
             return unshowable("NBD has no requests about nothing");
         }
+        if self.calls.is_empty() && outcome.error().is_some() {
+            return unshowable("no child is asked, as they are not like files");
+        }
         let failures = self.failures()?;
         if self.by_flag && failures.iter().any(|failure| failure.kind == OpKind::Flush) {
             return unshowable("a file takes no FUA: another flush follows, and fails");
