@@ -18,6 +18,8 @@ pub struct Abilities {
     pub fast_zeroes: bool,
     /// It discards. QEMU does not ask it to otherwise.
     pub discards: bool,
+    /// It tells what reads as zeroes. QEMU takes all for data otherwise.
+    pub tells_status: bool,
     /// It is not written to. Its node is read-only, which is for an array over it to be, too.
     pub read_only: bool,
 }
@@ -31,12 +33,13 @@ impl Default for Abilities {
             zeroes: true,
             fast_zeroes: false,
             discards: false,
+            tells_status: false,
             read_only: false,
         }
     }
 }
 
-/// The nearest that NBD has words for: zeroes can be durable exactly where writes can, and give space back wherever
+/// The nearest that NBD has words for, and no status: zeroes can be durable exactly where writes can, and give space back wherever
 /// there are any. What comes of it is told by turning it into limits again.
 impl From<Limits> for Abilities {
     fn from(limits: Limits) -> Self {
@@ -48,6 +51,7 @@ impl From<Limits> for Abilities {
             zeroes: limits.zeroes.is_some(),
             fast_zeroes: limits.zeroes.is_some_and(|flags| flags.no_fallback),
             discards: true,
+            tells_status: false,
             read_only: limits.read_only,
         }
     }

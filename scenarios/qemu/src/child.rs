@@ -44,9 +44,17 @@ pub enum Request {
     },
     /// To make durable what was written before.
     Flush,
+    /// What of a range reads as zeroes. Only who [`Abilities::tells_status`] is asked.
+    Status {
+        /// From where on.
+        offset: u64,
+        /// How many bytes.
+        bytes: u32,
+    },
 }
 
-/// The answer to a request: the bytes of a read, nothing otherwise, or an error.
+/// The answer to a request: the bytes of a read, the [`status`](crate::status) of a range, nothing otherwise, or an
+/// error.
 pub type Reply = Result<Vec<u8>, Errno>;
 
 /// What a child does with a request.

@@ -3,8 +3,8 @@
 use crate::{
     child::{Reply, Request},
     nbd::{
-        self, ACK, GO, GREETING, HANDSHAKE, INFO, INFO_EXPORT, OPTION, OPTION_REPLY, REFUSED, be16,
-        be32, be64,
+        self, ACK, ALLOCATION, CHOOSE, CHUNKS, GO, GREETING, HANDSHAKE, INFO, INFO_EXPORT, OPTION,
+        OPTION_REPLY, REFUSED, be16, be32, be64,
     },
 };
 use std::collections::BTreeMap;
@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub(crate) struct Conversation {
     export: String,
+    /// Whether it asks for the status, and for nothing else.
+    asks_status: bool,
     arrived: Vec<u8>,
     stage: Stage,
     asked: u64,
@@ -43,10 +45,11 @@ pub(crate) enum Unusable {
 }
 
 impl Conversation {
-    /// A client of an export that has not heard anything.
-    pub(crate) fn of(export: &str) -> Self {
+    /// A client of an export that has not heard anything. It asks for the status and nothing else, or for all else.
+    pub(crate) fn of(export: &str, asks_status: bool) -> Self {
         Self {
             export: export.into(),
+            asks_status,
             arrived: Vec::new(),
             stage: Stage::Greeting,
             asked: 0,
@@ -71,6 +74,8 @@ impl Conversation {
     /// A request: what to send, and the cookie of its reply.
     pub(crate) fn ask(&mut self, request: &Request) -> (u64, Vec<u8>) {
         debug_assert!(self.bytes().is_some(), "nothing is asked before the handshake is over");
+        let is_status = matches!(request, Request::Status { .. });
+        assert_eq!(is_status, self.asks_status, "the status is asked for by a client of its own");
         self.asked += 1;
         let expected = match request {
             Request::Read { bytes, .. } => *bytes as usize,
@@ -120,8 +125,11 @@ impl Conversation {
             Stage::Options { bytes } => self.option_reply(bytes),
             Stage::Requests { .. } => {
                 let in_flight = &self.in_flight;
-                let reply =
-                    nbd::take_reply(&mut self.arrived, |cookie| in_flight.get(&cookie).copied());
+                let reply = if self.asks_status {
+                    nbd::take_status(&mut self.arrived)
+                } else {
+                    nbd::take_reply(&mut self.arrived, |cookie| in_flight.get(&cookie).copied())
+                };
                 let Some((cookie, reply)) = reply.map_err(Unusable::Protocol)? else {
                     return Ok(false);
                 };
@@ -135,7 +143,20 @@ impl Conversation {
     fn go(&self) -> Vec<u8> {
         let name = self.export.as_bytes();
         let length = u32::try_from(name.len()).expect("a node's name is short");
-        let mut wire = OPTION.to_vec();
+        let mut wire = Vec::new();
+        if self.asks_status {
+            wire.extend(OPTION);
+            wire.extend([CHUNKS, 0].into_iter().flat_map(u32::to_be_bytes));
+            wire.extend(OPTION);
+            let asked = u32::try_from(ALLOCATION.len()).expect("it is short");
+            wire.extend(
+                [CHOOSE, length + asked + 12, length].into_iter().flat_map(u32::to_be_bytes),
+            );
+            wire.extend(name);
+            wire.extend([1, asked].into_iter().flat_map(u32::to_be_bytes));
+            wire.extend(ALLOCATION);
+        }
+        wire.extend(OPTION);
         wire.extend([GO, length + 6, length].into_iter().flat_map(u32::to_be_bytes));
         wire.extend(name);
         wire.extend([0, 0]);
@@ -144,7 +165,8 @@ impl Conversation {
 
     fn option_reply(&mut self, bytes: u64) -> Result<bool, Unusable> {
         let Some(header) = self.arrived.first_chunk::<20>() else { return Ok(false) };
-        let (reply, length) = (be32(&header[12..]), be32(&header[16..]) as usize);
+        let (option, reply, length) =
+            (be32(&header[8..]), be32(&header[12..]), be32(&header[16..]) as usize);
         if be64(header) != OPTION_REPLY {
             return Err(Unusable::Protocol(format!("no reply to an option: {header:x?}")));
         }
@@ -156,7 +178,7 @@ impl Conversation {
             let said = String::from_utf8_lossy(&data).into_owned();
             return Err(Unusable::Refused { reply, said });
         }
-        if reply == ACK {
+        if option == GO && reply == ACK {
             self.stage = Stage::Requests { bytes };
         } else if reply == INFO && data.len() >= 10 && be16(&data) == INFO_EXPORT {
             self.stage = Stage::Options { bytes: be64(&data[2..]) };

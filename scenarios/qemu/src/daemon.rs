@@ -49,6 +49,8 @@ pub struct Daemon<C> {
     said: File,
     monitor: Monitor,
     listener: UnixListener,
+    /// Where children are served that tell their status.
+    telling: UnixListener,
     served: BTreeMap<u64, Connection<Served>>,
     clients: BTreeMap<u64, Connection<Conversation>>,
     /// What is told of whatever arrives, by the numbers of connections.
@@ -150,6 +152,8 @@ impl<C: Child> Daemon<C> {
         let during = |during| move |source| Error::Socket { during, source };
         let listener = UnixListener::bind(socket_path(&directory, CHILDREN)?)
             .map_err(during("children are to be served"))?;
+        let telling = UnixListener::bind(socket_path(&directory, TELLING)?)
+            .map_err(during("children are to be served"))?;
         let (ours, theirs) = UnixStream::pair().map_err(during("QMP is set up"))?;
         ours.set_write_timeout(Some(turn::PATIENCE)).map_err(during("QMP is set up"))?;
         let said = tempfile::tempfile().map_err(unmade)?;
@@ -189,10 +193,11 @@ impl<C: Child> Daemon<C> {
                 events: Vec::new(),
             },
             listener,
+            telling,
             served: BTreeMap::new(),
             clients: BTreeMap::new(),
             arrivals,
-            connections: turn::LISTENER,
+            connections: turn::TELLING,
             children: BTreeMap::new(),
             arrays: BTreeMap::new(),
             thread,
@@ -206,6 +211,7 @@ impl<C: Child> Daemon<C> {
         daemon.lifeline = Some(Lifeline::tie(REMOVE, &[&pid, &directory])?);
         daemon.watch(turn::MONITOR, &daemon.monitor.stream)?;
         daemon.watch(turn::LISTENER, &daemon.listener)?;
+        daemon.watch(turn::TELLING, &daemon.telling)?;
         daemon.obey("qmp_capabilities", &json!({}))?;
         let address = json!({"type": "unix", "data": {"path": EXPORTS}});
         daemon.obey("nbd-server-start", &json!({"addr": address}))?;
@@ -444,6 +450,7 @@ fn socket_path(directory: &TempDir, name: &str) -> Result<PathBuf, Error> {
 /// The longest name that fits into a socket's address, with the zero behind it.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 const CHILDREN: &str = "c";
+const TELLING: &str = "s";
 const EXPORTS: &str = "exports";
 /// The process is this one's child, and as long as nobody has waited for it no other has its number.
 const REMOVE: &str = r#"rm -rf -- "$2"; kill -KILL "$1""#;

@@ -11,7 +11,8 @@
 //!
 //! - `program`: which QEMU there is, and what it lacks,
 //! - `daemon`: the process, its monitor, and the one loop in which everything here happens,
-//! - `child`: what answers as a child, and how an answer can wait; `abilities`: what it can do,
+//! - `child`: what answers as a child, and how an answer can wait; `abilities`: what it can do; `status`: how it tells
+//!   what reads as zeroes,
 //! - `served` and `client`: the two ends of NBD that are ours, without any input or output; `nbd` has what is
 //!   on the wire,
 //! - `io`: a long-lived `qemu-io`, which tells any errno,
@@ -22,8 +23,7 @@
 //! something; what a child holds is answered when the caller releases it. So the order of what QEMU sees is the
 //! caller's.
 //!
-//! Of votes, cases and differences this library knows nothing. Absent, too: structured replies, so QEMU takes
-//! all that a child holds for data.
+//! Of votes, cases and differences this library knows nothing.
 //!
 //! QEMU's monitor lets pass one `QUORUM_REPORT_BAD` a second for each node's name, and one `QUORUM_FAILURE` a second in
 //! all. Where every event matters, a daemon whose time leaps ([`Daemon::start_leaping`]) sends them all, but for those
@@ -44,6 +44,7 @@ mod nbd;
 mod program;
 mod qmp;
 mod served;
+mod status;
 
 pub use abilities::Abilities;
 pub use child::{Answer, Child, Reply, Request};
@@ -52,3 +53,4 @@ pub use error::Error;
 pub use io::{Cache, Io};
 pub use program::{Missing, Program, Version};
 pub use qmp::{Event, Refusal};
+pub use status::{extents, status};

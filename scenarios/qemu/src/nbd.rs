@@ -16,11 +16,18 @@ pub(crate) const HANDSHAKE: u16 = 3;
 pub(crate) const ABORT: u32 = 2;
 /// The option that asks for an export.
 pub(crate) const GO: u32 = 7;
+/// The option that asks for replies in chunks, without which there is no status.
+pub(crate) const CHUNKS: u32 = 8;
+/// The option that chooses what a status is about: this alone is known here.
+pub(crate) const CHOOSE: u32 = 10;
+pub(crate) const ALLOCATION: &[u8] = b"base:allocation";
 
 /// The reply that ends an option.
 pub(crate) const ACK: u32 = 1;
 /// The reply with a fact about an export.
 pub(crate) const INFO: u32 = 3;
+/// The reply with the number of what was chosen.
+pub(crate) const CHOSEN: u32 = 4;
 /// Replies that are errors have this bit.
 pub(crate) const REFUSED: u32 = 1 << 31;
 /// The option is not known here.
@@ -51,9 +58,18 @@ const DISCONNECT: u16 = 2;
 const FLUSH: u16 = 3;
 const TRIM: u16 = 4;
 const ZEROES: u16 = 6;
+const STATUS: u16 = 7;
 const FUA: u16 = 1;
 const NO_HOLE: u16 = 1 << 1;
 const FAST: u16 = 1 << 4;
+const CHUNK: u32 = 0x668e_33ef;
+const CHUNK_BYTES: usize = 20;
+/// It is the last chunk of a reply.
+const LAST: u16 = 1;
+/// Chunks of bytes, of a status, and of an error.
+const CHUNK_DATA: u16 = 1;
+const CHUNK_STATUS: u16 = 5;
+const CHUNK_ERROR: u16 = (1 << 15) | 1;
 const REQUEST_BYTES: usize = 28;
 const REPLY_BYTES: usize = 16;
 
@@ -87,6 +103,7 @@ pub(crate) fn request(cookie: u64, request: &Request) -> Vec<u8> {
         }
         Request::Discard { offset, bytes } => (0, TRIM, *offset, *bytes, none),
         Request::Flush => (0, FLUSH, 0, 0, none),
+        Request::Status { offset, bytes } => (0, STATUS, *offset, *bytes, none),
     };
     let mut wire = Vec::with_capacity(REQUEST_BYTES + data.len());
     wire.extend(REQUEST.to_be_bytes());
@@ -122,6 +139,7 @@ pub(crate) fn take_request(arrived: &mut Vec<u8>) -> Result<Option<Said>, String
         }
         TRIM => Request::Discard { offset, bytes },
         FLUSH => Request::Flush,
+        STATUS => Request::Status { offset, bytes },
         DISCONNECT => return Ok(Some(Said::Bye)),
         _ => return Err(format!("request {kind}, which was not offered")),
     };
@@ -142,6 +160,55 @@ pub(crate) fn reply(cookie: u64, reply: &Reply) -> Vec<u8> {
     wire.extend(data);
     wire
 }
+
+/// The bytes of a reply in chunks, or rather in one: to a read, which begins here, or to a request for the status.
+pub(crate) fn reply_in_chunks(cookie: u64, read_from: Option<u64>, reply: &Reply) -> Vec<u8> {
+    let (kind, head) = match (reply, read_from) {
+        (Ok(_), Some(offset)) => (CHUNK_DATA, offset.to_be_bytes().to_vec()),
+        (Ok(_), None) => (CHUNK_STATUS, CHOICE.to_be_bytes().to_vec()),
+        (Err(error), _) => {
+            let error = error.number().unsigned_abs();
+            // No text is said of it.
+            (CHUNK_ERROR, [&error.to_be_bytes()[..], &[0; 2]].concat())
+        }
+    };
+    let data = reply.as_deref().unwrap_or_default();
+    let bytes = u32::try_from(head.len() + data.len()).expect("a reply is shorter than 4 GiB");
+    let mut wire = Vec::with_capacity(CHUNK_BYTES + head.len() + data.len());
+    wire.extend(CHUNK.to_be_bytes());
+    wire.extend(LAST.to_be_bytes());
+    wire.extend(kind.to_be_bytes());
+    wire.extend(cookie.to_be_bytes());
+    wire.extend(bytes.to_be_bytes());
+    wire.extend(head);
+    wire.extend(data);
+    wire
+}
+
+/// Takes a reply in one chunk to a request for the status off the front of what has arrived.
+pub(crate) fn take_status(arrived: &mut Vec<u8>) -> Result<Option<(u64, Reply)>, String> {
+    let Some(header) = arrived.first_chunk::<CHUNK_BYTES>() else { return Ok(None) };
+    let (magic, flags, kind) = (be32(&header[..]), be16(&header[4..]), be16(&header[6..]));
+    let (cookie, bytes) = (be64(&header[8..]), be32(&header[16..]) as usize);
+    let unknown = format!("no status: {header:x?}");
+    if magic != CHUNK || flags != LAST || bytes < 4 {
+        return Err(unknown);
+    }
+    if arrived.len() < CHUNK_BYTES + bytes {
+        return Ok(None);
+    }
+    let data: Vec<u8> = arrived.drain(..CHUNK_BYTES + bytes).skip(CHUNK_BYTES).collect();
+    let errno = || i32::try_from(be32(&data)).ok().and_then(Errno::from_number);
+    let reply = match kind {
+        CHUNK_STATUS => Ok(data[4..].to_vec()),
+        CHUNK_ERROR => Err(errno().ok_or(unknown)?),
+        _ => return Err(unknown),
+    };
+    Ok(Some((cookie, reply)))
+}
+
+/// The number of what the status is about, as we are the server.
+pub(crate) const CHOICE: u32 = 1;
 
 /// Takes a reply off the front of what has arrived, if it is there as a whole. `data` says how many bytes
 /// follow it if it is no error.

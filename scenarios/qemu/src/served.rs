@@ -2,10 +2,11 @@
 
 use crate::{
     abilities::Abilities,
-    child::Request,
+    child::{Reply, Request},
     nbd::{
-        ABORT, ACK, GO, GREETING, HANDSHAKE, INFO, INFO_BLOCK_SIZE, INFO_EXPORT, OPTION,
-        REQUEST_BYTES_MAX, Said, UNKNOWN, UNSUPPORTED, be32, option_reply, take_request,
+        self, ABORT, ACK, ALLOCATION, CHOICE, CHOOSE, CHOSEN, CHUNKS, GO, GREETING, HANDSHAKE,
+        INFO, INFO_BLOCK_SIZE, INFO_EXPORT, OPTION, REQUEST_BYTES_MAX, Said, UNKNOWN, UNSUPPORTED,
+        be32, option_reply, take_request,
     },
 };
 
@@ -14,6 +15,9 @@ use crate::{
 pub(crate) struct Served {
     arrived: Vec<u8>,
     stage: Stage,
+    /// Whether replies in chunks are offered, and whether they were chosen: for children that tell their status.
+    offers_chunks: bool,
+    chunks: bool,
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +50,22 @@ pub(crate) enum Heard {
 }
 
 impl Served {
+    /// One for children that tell their status, or for others.
+    pub(crate) fn new(offers_chunks: bool) -> Self {
+        Self { offers_chunks, ..Self::default() }
+    }
+
+    /// The bytes of a reply.
+    pub(crate) fn reply(&self, cookie: u64, request: &Request, reply: &Reply) -> Vec<u8> {
+        match request {
+            Request::Read { offset, .. } if self.chunks => {
+                nbd::reply_in_chunks(cookie, Some(*offset), reply)
+            }
+            Request::Status { .. } => nbd::reply_in_chunks(cookie, None, reply),
+            _ => nbd::reply(cookie, reply),
+        }
+    }
+
     /// What a server says first.
     pub(crate) fn greeting() -> Vec<u8> {
         [&GREETING[..], &HANDSHAKE.to_be_bytes()].concat()
@@ -101,7 +121,18 @@ impl Served {
                 Heard::Send(accepted(bytes, abilities))
             }
             ABORT => Heard::Bye,
-            // Among them structured replies: simple ones say all that is to be said.
+            CHUNKS if self.offers_chunks => {
+                self.chunks = true;
+                Heard::Send(option_reply(CHUNKS, ACK, &[]))
+            }
+            // Nothing else is ever asked for.
+            CHOOSE if self.chunks => {
+                let chosen = [&CHOICE.to_be_bytes()[..], ALLOCATION].concat();
+                let replies =
+                    [option_reply(CHOOSE, CHOSEN, &chosen), option_reply(CHOOSE, ACK, &[])];
+                Heard::Send(replies.concat())
+            }
+            // Among them chunks, as simple replies say all that is to be said but for a status.
             _ => Heard::Send(option_reply(option, UNSUPPORTED, &[])),
         }))
     }

@@ -1,8 +1,10 @@
 //! What drives QEMU: requests both ways, held answers, and ends of every kind.
 
 use super::{Medium, qemu};
-use quorate_engine::{Errno, Limits, ZeroFlags};
-use quorate_qemu::{Abilities, Answer, Child, Client, Daemon, Error, Program, Request, Version};
+use quorate_engine::{Errno, Extent, ExtentKind, Limits, ZeroFlags};
+use quorate_qemu::{
+    Abilities, Answer, Child, Client, Daemon, Error, Program, Request, Version, extents, status,
+};
 use serde_json::json;
 use std::{
     env, fs,
@@ -121,6 +123,60 @@ fn a_child_is_asked_for_what_it_can_do() {
         }
         daemon.retire("c0").expect("nobody uses it");
     }
+}
+
+#[test]
+fn a_child_tells_what_reads_as_zeroes() {
+    let Some(program) = qemu() else { return };
+    /// Holds zeroes from a byte on, and fails once it is told to.
+    struct Telling(u64, Option<Errno>);
+    impl Child for Telling {
+        fn bytes(&self) -> u64 {
+            8192
+        }
+        fn abilities(&self) -> Abilities {
+            Abilities { tells_status: true, ..Abilities::default() }
+        }
+        fn answer(&mut self, request: &Request) -> Answer {
+            let data = self.0;
+            let reply = match request {
+                Request::Status { offset, bytes } if *offset < data => status(&[Extent {
+                    bytes: u64::from(*bytes).min(data - offset),
+                    kind: ExtentKind::Data,
+                }]),
+                Request::Status { bytes, .. } => {
+                    status(&[Extent { bytes: u64::from(*bytes), kind: ExtentKind::Zero }])
+                }
+                Request::Read { bytes, .. } => vec![b'A'; *bytes as usize],
+                _ => Vec::new(),
+            };
+            Answer::Now(self.1.map_or(Ok(reply), Err))
+        }
+    }
+    let mut daemon = Daemon::start_leaping(&program).expect("it starts");
+    let children = ["c0", "c1", "c2"].into_iter().zip([512, 1024, 2048]);
+    let children = children.map(|(name, data)| (name.into(), Telling(data, None)));
+    let array = json!({"driver": "quorum", "node-name": "q", "vote-threshold": 2});
+    let client = daemon.open(&array, children).expect("it opens");
+    let asking = daemon.ask_status("q").expect("it is exported");
+    let ask = Request::Status { offset: 0, bytes: 4096 };
+    let told = daemon.request(asking, &ask).expect("it lives").expect("it is told");
+    let (data, zeroes) = (ExtentKind::Data, ExtentKind::Zero);
+    // S16: not what two of three say, but what every child does.
+    assert_eq!(
+        extents(&told),
+        [Extent { bytes: 2048, kind: data }, Extent { bytes: 2048, kind: zeroes },]
+    );
+    let read = Request::Read { offset: 3, bytes: 5 };
+    assert_eq!(daemon.request(client, &read).expect("it lives"), Ok(b"AAAAA".to_vec()));
+    for name in ["c0", "c1", "c2"] {
+        daemon.child(name).1 = Some(Errno::ENOSPC);
+    }
+    assert_eq!(daemon.request(client, &read).expect("it lives"), Err(Errno::ENOSPC));
+    // What is not known is data.
+    let told = daemon.request(asking, &ask).expect("it lives").expect("it is told");
+    assert_eq!(extents(&told), [Extent { bytes: 4096, kind: data }]);
+    daemon.close(client).expect("it closes");
 }
 
 #[test]

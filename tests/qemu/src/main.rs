@@ -99,6 +99,7 @@ impl Child for Medium {
             Request::Write { offset, data, .. } => self.write(*offset, data),
             Request::Zeroes { offset, bytes, .. } => self.write(*offset, &vec![0; *bytes as usize]),
             Request::Discard { .. } | Request::Flush => {}
+            Request::Status { .. } => unreachable!("it does not offer that"),
         }
         Answer::Now(Ok(Vec::new()))
     }

@@ -1,6 +1,6 @@
 //! Nodes: children that are served, exports, and whole arrays.
 
-use super::{CHILDREN, Client, Daemon};
+use super::{CHILDREN, Client, Daemon, TELLING};
 use crate::{
     child::Child,
     error::Error,
@@ -60,12 +60,20 @@ impl<C: Child> Daemon<C> {
             "type": "nbd", "id": node, "node-name": node, "name": node, "writable": writable,
         });
         self.obey("block-export-add", &export)?;
-        self.connect_steadily(node)
+        self.connect_steadily(node, false)
     }
 
-    fn connect_steadily(&mut self, node: &str) -> Result<Client, Error> {
+    /// Connects once more with an export, to ask for its status and nothing else. The connection goes with the export.
+    ///
+    /// # Errors
+    /// There is no such export, or the daemon is gone or hangs.
+    pub fn ask_status(&mut self, node: &str) -> Result<Client, Error> {
+        self.connect_steadily(node, true)
+    }
+
+    fn connect_steadily(&mut self, node: &str, asks_status: bool) -> Result<Client, Error> {
         self.leap(false)?;
-        let client = self.connect(node);
+        let client = self.connect(node, asks_status);
         self.leap(true)?;
         client
     }
@@ -126,9 +134,7 @@ impl<C: Child> Daemon<C> {
     /// The client's array was not opened in one go, or was closed.
     pub fn close(&mut self, client: Client) -> Result<Vec<C>, Error> {
         let names = self.arrays.remove(&client).expect("the array is open");
-        let connection = self.clients.remove(&client.0).expect("its client was not shut");
-        let name = Value::from(connection.state.export());
-        drop(connection);
+        let name = Value::from(self.hang_up(client).expect("its client was not shut"));
         let end = json!({"id": name, "mode": "hard"});
         self.command(&qmp::command("block-export-del", &end))?;
         let ended = self.monitor.asked;
@@ -146,6 +152,13 @@ impl<C: Child> Daemon<C> {
         Ok(names.into_iter().map(child).collect())
     }
 
+    /// Ends all connections with a client's export, whose name it is.
+    fn hang_up(&mut self, client: Client) -> Option<String> {
+        let name = self.clients.get(&client.0)?.state.export().to_owned();
+        self.clients.retain(|_, connection| connection.state.export() != name);
+        Some(name)
+    }
+
     /// Waits for the event of that, and takes it.
     fn until_export_ends(&mut self, id: &Value) -> Result<(), Error> {
         self.until("the end of an export", |daemon| {
@@ -160,9 +173,7 @@ impl<C: Child> Daemon<C> {
     /// # Errors
     /// The daemon is gone or hangs.
     pub fn shut(&mut self, client: Client) -> Result<(), Error> {
-        let Some(connection) = self.clients.remove(&client.0) else { return Ok(()) };
-        let id = Value::from(connection.state.export());
-        drop(connection);
+        let Some(id) = self.hang_up(client).map(Value::from) else { return Ok(()) };
         self.obey("block-export-del", &json!({"id": id, "mode": "hard"}))?;
         self.until_export_ends(&id)
     }
@@ -170,12 +181,14 @@ impl<C: Child> Daemon<C> {
 
 /// A node that is a child. It may give space back, as its parents do not say otherwise.
 fn node(name: &str, child: &impl Child) -> Value {
+    let abilities = child.abilities();
     // The path is one in the daemon's directory.
+    let path = if abilities.tells_status { TELLING } else { CHILDREN };
     let mut node = json!({
         "driver": "nbd", "node-name": name, "export": name, "discard": "unmap",
-        "server": {"type": "unix", "path": CHILDREN},
+        "server": {"type": "unix", "path": path},
     });
-    if child.abilities().read_only {
+    if abilities.read_only {
         node["read-only"] = true.into();
     }
     node

@@ -33,6 +33,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// are greater.
 pub(super) const MONITOR: u64 = 0;
 pub(super) const LISTENER: u64 = 1;
+/// The same for children that tell their status.
+pub(super) const TELLING: u64 = 2;
 
 impl<C: Child> Daemon<C> {
     /// Lets things happen until there is what is wanted.
@@ -50,13 +52,13 @@ impl<C: Child> Daemon<C> {
     }
 
     /// Connects with an export.
-    pub(super) fn connect(&mut self, export: &str) -> Result<Client, Error> {
+    pub(super) fn connect(&mut self, export: &str, asks_status: bool) -> Result<Client, Error> {
         let during = "an export is connected with";
         let path = socket_path(&self.directory, EXPORTS)?;
         let stream = limited(UnixStream::connect(path), during)?;
         let id = self.number();
         self.watch(id, &stream)?;
-        let state = Conversation::of(export);
+        let state = Conversation::of(export, asks_status);
         self.clients.insert(id, Connection { stream, state, ended: false });
         let ready = self.until("a handshake", |daemon| {
             let client = daemon.clients.get(&id)?;
@@ -83,7 +85,10 @@ impl<C: Child> Daemon<C> {
             self.hear_more(id)?;
         }
         if arrivals.contains(&LISTENER) {
-            self.accept()?;
+            self.accept(false)?;
+        }
+        if arrivals.contains(&TELLING) {
+            self.accept(true)?;
         }
         if arrivals.contains(&MONITOR) {
             self.listen()?;
@@ -92,12 +97,13 @@ impl<C: Child> Daemon<C> {
     }
 
     /// Takes the connection of a node that is a child.
-    fn accept(&mut self) -> Result<(), Error> {
+    fn accept(&mut self, tells: bool) -> Result<(), Error> {
         let during = "a child is connected with";
-        let stream = limited(self.listener.accept().map(|(stream, _)| stream), during)?;
+        let listener = if tells { &self.telling } else { &self.listener };
+        let stream = limited(listener.accept().map(|(stream, _)| stream), during)?;
         let id = self.number();
         self.watch(id, &stream)?;
-        self.served.insert(id, Connection { stream, state: Served::default(), ended: false });
+        self.served.insert(id, Connection { stream, state: Served::new(tells), ended: false });
         self.send(id, &Served::greeting())
     }
 
@@ -166,15 +172,18 @@ impl<C: Child> Daemon<C> {
         request: &Request,
         reply: &Reply,
     ) -> Result<(), Error> {
-        let expected = match request {
-            Request::Read { bytes, .. } => *bytes as usize,
-            _ => 0,
+        let fits = |data: &Vec<u8>| match request {
+            Request::Read { bytes, .. } => data.len() == *bytes as usize,
+            Request::Status { .. } => !data.is_empty() && data.len().is_multiple_of(8),
+            _ => data.is_empty(),
         };
         assert!(
-            reply.as_ref().is_ok_and(|data| data.len() == expected) || reply.is_err(),
+            reply.as_ref().map_or(true, fits),
             "a child answers {request:?} with the wrong number of bytes",
         );
-        self.send(id, &crate::nbd::reply(cookie, reply))
+        let Some(connection) = self.served.get(&id) else { return Ok(()) };
+        let wire = connection.state.reply(cookie, request, reply);
+        self.send(id, &wire)
     }
 
     fn send(&mut self, id: u64, wire: &[u8]) -> Result<(), Error> {

@@ -51,7 +51,7 @@ impl Disk {
             Request::Read { offset, bytes } => return Ok(self.at(*offset, *bytes).to_vec()),
             Request::Write { offset, data, .. } => put(*offset, data),
             Request::Zeroes { offset, bytes, .. } => put(*offset, &vec![0; *bytes as usize]),
-            Request::Discard { .. } | Request::Flush => {}
+            _ => {}
         }
         Ok(Vec::new())
     }
@@ -67,6 +67,7 @@ impl Child for Disk {
             Request::Read { .. } => self.reads,
             Request::Write { .. } | Request::Zeroes { .. } | Request::Discard { .. } => self.writes,
             Request::Flush => self.flushes,
+            Request::Status { .. } => unreachable!("a disk does not offer that"),
         };
         match manner {
             Manner::Works => Answer::Now(self.obey(request)),

@@ -195,7 +195,7 @@ impl Dice {
             _ if all => "",
             Request::Read { .. } => ["", "write"][self.below(2)],
             Request::Write { .. } | Request::Zeroes { .. } => ["", "write", "flush"][self.below(3)],
-            Request::Discard { .. } | Request::Flush => "",
+            _ => "",
         };
         let mut error = errors[self.below(2)];
         // A child that refuses zeroes is asked to write them. If most refuse that, too, the array writes.

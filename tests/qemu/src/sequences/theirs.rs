@@ -139,6 +139,7 @@ fn line(child: &str, request: &Request) -> String {
         }
         Request::Discard { offset, bytes } => format!("{child} discard {offset}+{bytes}"),
         Request::Flush => format!("{child} flush"),
+        Request::Status { .. } => unreachable!("no disk offers that"),
     }
 }
 
