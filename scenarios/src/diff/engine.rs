@@ -201,6 +201,10 @@ pub(super) fn done(device: Arc<dyn BlockDevice>, request: Request) -> IoFuture<'
             }
             Request::Discard { offset, bytes } => device.pdiscard(offset, bytes.into()).await,
             Request::Flush => device.flush().await,
+            Request::Status { offset, bytes } => {
+                let extent = device.block_status(offset, bytes.into()).await;
+                return reply(extent.map(|extent| quorate_qemu::status(&[extent])));
+            }
         };
         reply(done.map(|()| Vec::new()))
     })
