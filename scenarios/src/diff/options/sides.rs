@@ -71,7 +71,7 @@ impl Ours {
         match opened {
             Ok(()) => (Opened::Taken, None),
             Err(error) => {
-                let refused = refused(error.class(), error.to_string());
+                let refused = refused(error.class(), &error.to_string());
                 (refused, Some(error))
             }
         }
@@ -130,7 +130,7 @@ impl Theirs {
                 daemon.obey("blockdev-del", &json!({"node-name": node["node-name"]}))?;
                 Opened::Taken
             }
-            Err(refusal) => refused(&refusal.class, refusal.text),
+            Err(refusal) => refused(&refusal.class, &refusal.text),
         };
         self.daemon = Some(daemon);
         Ok(opened)
@@ -138,12 +138,21 @@ impl Theirs {
 
     fn open_dotted(&mut self, options: &str) -> Result<Opened, Error> {
         let refusal = self.io.refuses(options)?;
-        Ok(refusal.map_or(Opened::Taken, |text| refused(CLASS, text)))
+        Ok(refusal.map_or(Opened::Taken, |text| refused(CLASS, &text)))
     }
 }
 
-fn refused(class: &str, text: String) -> Opened {
-    Opened::Refused { class: class.into(), text }
+fn refused(class: &str, text: &str) -> Opened {
+    Opened::Refused { class: class.into(), text: unnumbered(text) }
+}
+
+/// A text without the numbers of nodes that nobody has named: they count what was opened before.
+fn unnumbered(text: &str) -> String {
+    let mut parts = text.split(UNNAMED);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        text + UNNAMED + part.trim_start_matches(|digit: char| digit.is_ascii_digit())
+    })
 }
 
 /// A node table of ours with these nodes, which knows the driver `null-co`.
@@ -250,5 +259,7 @@ const NODES: [(&str, u64, bool); 5] = [
     ("big", 131_072, false),
     ("ro", 65536, true),
 ];
+/// How the name begins that a node gets without one.
+const UNNAMED: &str = "#block";
 /// The class of every refusal here.
 const CLASS: &str = "GenericError";
