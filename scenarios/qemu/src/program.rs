@@ -102,8 +102,14 @@ impl Program {
 
     /// A command that starts `qemu-io`.
     #[must_use]
-    pub(crate) fn io(&self) -> Command {
+    pub fn io(&self) -> Command {
         Command::new(self.directory.join(IO))
+    }
+
+    /// A command that starts `qemu-img`.
+    #[must_use]
+    pub fn img(&self) -> Command {
+        Command::new(self.directory.join(IMG))
     }
 
     /// Why `qemu-io --image-opts` does not open this image; `None` if it does.
@@ -158,6 +164,7 @@ fn run(
 
 const DAEMON: &str = "qemu-storage-daemon";
 const IO: &str = "qemu-io";
+const IMG: &str = "qemu-img";
 const INSTALL: &str =
     "apt-get install qemu-utils, for Debian 12's QEMU 7.2 also qemu-system-common";
 const KNOWN: [Version; 2] =

@@ -9,6 +9,7 @@ mod daemon;
 mod errno;
 mod findings;
 mod io;
+mod iotests;
 mod options;
 mod reads;
 #[path = "../../gfapi/src/require.rs"]
