@@ -2,7 +2,7 @@
 
 use super::{qemu, say};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env, fs,
     path::Path,
     process::{Command, Output},
@@ -67,10 +67,40 @@ fn every_finding_is_listed_and_described() {
     let ids = text(&listed.stdout).lines().filter_map(|line| line.split_whitespace().next());
     let ids: Vec<_> = ids.collect();
     let table = table();
-    assert!(table.keys().copied().filter(|id| *id != "id").eq(ids.iter().copied()), "{ids:?}");
+    let expected: BTreeSet<_> = table.keys().copied().filter(|id| *id != "id").collect();
+    assert_eq!(ids.iter().copied().collect::<BTreeSet<_>>(), expected);
+    assert_eq!(ids.len(), expected.len(), "each once: {ids:?}");
     for id in ids {
         assert!(FINDINGS.contains(&format!("\n## {id}: ")), "{id} has no section");
     }
+}
+
+/// The hazards of voting without memory that touch quorum, and the defects, by one number or another.
+#[test]
+fn every_known_hazard_is_shown_by_its_number() {
+    let place = tempfile::tempdir().expect("it can be made");
+    let listed = reproduce(&[], place.path());
+    let listed = text(&listed.stdout);
+    let hazards = (1..=20).chain(26..=28).map(|number| format!("S{number:02}"));
+    for id in hazards.chain((1..=12).map(|number| format!("D{number}"))) {
+        let first = listed.lines().any(|line| line.split_whitespace().next() == Some(&id));
+        let same = listed.lines().find(|line| line.ends_with(&format!("({id})")));
+        assert!(first || same.is_some(), "{id} cannot be shown:\n{listed}");
+        if let Some(of) = same.and_then(|line| line.split_whitespace().next()) {
+            assert!(FINDINGS.contains(&format!("{id} is {of}")), "FINDINGS.md has nothing of {id}");
+        }
+    }
+}
+
+#[test]
+fn another_number_shows_the_same() {
+    if qemu().is_none() {
+        return;
+    }
+    let place = tempfile::tempdir().expect("it can be made");
+    let shown = reproduce(&["s15"], place.path());
+    let last = text(&shown.stdout).lines().last().unwrap_or_default();
+    assert!(last.starts_with("D7 reproduced on QEMU "), "{last}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::{
     tell,
 };
 use quorate_qemu::{Daemon, Error, Program, Request};
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(crate) const FINDINGS: [Finding; 1] = [Finding {
     id: "S26",
@@ -26,7 +26,7 @@ fn lost_driver(program: &Program) -> Result<bool, Error> {
     let mut daemon = Daemon::start(program)?;
     let mut children = serve(&mut daemon, "AA")?;
     daemon.serve("image", Disk::full('0', 8 * BYTES))?;
-    create(&mut daemon)?;
+    create(&mut daemon, &json!({"cluster-size": CLUSTER}))?;
     let node = json!({"driver": "qcow2", "node-name": "c2", "file": "image"});
     daemon.obey("blockdev-add", &node)?;
     let client = daemon.export("c2")?;
@@ -55,10 +55,12 @@ fn lost_driver(program: &Program) -> Result<bool, Error> {
     Ok(filled && acknowledged && fail && untold && works)
 }
 
-/// Makes a qcow2 image of the node `image`.
-fn create(daemon: &mut Daemon<Disk>) -> Result<(), Error> {
-    let options =
-        json!({"driver": "qcow2", "file": "image", "size": BYTES, "cluster-size": CLUSTER});
+/// Makes a qcow2 image of the node `image`, with these options.
+pub(crate) fn create(daemon: &mut Daemon<Disk>, more: &Value) -> Result<(), Error> {
+    let mut options = json!({"driver": "qcow2", "file": "image", "size": BYTES});
+    for (key, value) in more.as_object().into_iter().flatten() {
+        options[key] = value.clone();
+    }
     daemon.obey("blockdev-create", &json!({"job-id": "create", "options": options}))?;
     while daemon.obey("query-jobs", &json!({}))?[0]["status"] != "concluded" {
         daemon.until_event("JOB_STATUS_CHANGE")?;

@@ -1,13 +1,14 @@
 //! Shows a defect of the machine's QEMU, step by step, and says whether it has it.
 //!
 //! - `array`: an array in QEMU whose children do as they are told, and which tells all that happens,
-//! - `overlap`, `members`, `lost`, `votes`, `reports`, `options`, `around`, `status`: what there is to show, by what it is
-//!   about.
+//! - `overlap`, `members`, `lost`, `votes`, `reports`, `options`, `around`, `status`, `cycle`, `zeroes`: what there is to
+//!   show, by what it is about.
 
 #![forbid(unsafe_code)]
 
 mod around;
 mod array;
+mod cycle;
 mod lost;
 mod members;
 mod options;
@@ -15,6 +16,7 @@ mod overlap;
 mod reports;
 mod status;
 mod votes;
+mod zeroes;
 
 use quorate_qemu::{Error, Program};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -37,7 +39,7 @@ struct Finding {
     show: fn(&Program) -> Result<bool, Error>,
 }
 
-const FINDINGS: [&[Finding]; 8] = [
+const FINDINGS: [&[Finding]; 10] = [
     &overlap::FINDINGS,
     &members::FINDINGS,
     &lost::FINDINGS,
@@ -46,7 +48,13 @@ const FINDINGS: [&[Finding]; 8] = [
     &status::FINDINGS,
     &votes::FINDINGS,
     &reports::FINDINGS,
+    &cycle::FINDINGS,
+    &zeroes::FINDINGS,
 ];
+
+/// Numbers under which some of these are known, too.
+const SAME: [(&str, &str); 5] =
+    [("S03", "D1"), ("S05", "D3"), ("S07", "D4"), ("S10", "D5"), ("S15", "D7")];
 
 const USAGE: &str = "\
 usage: reproduce            lists what can be shown
@@ -56,11 +64,14 @@ The last line of each is its verdict. Exit code 0: tried; 2: could not be tried"
 
 fn main() -> ExitCode {
     let mut findings: Vec<_> = FINDINGS.into_iter().flatten().collect();
-    findings.sort_by_key(|finding| finding.id);
+    // By letter and number.
+    findings.sort_by_key(|finding| (&finding.id[..1], finding.id.len(), finding.id));
     let asked: Vec<String> = env::args().skip(1).collect();
     if asked.is_empty() {
         for Finding { id, title, .. } in findings {
-            tell(&format!("{id:4} {title}"));
+            let same = SAME.iter().find(|(_, of)| of == id);
+            let same = same.map_or_else(String::new, |(same, _)| format!(" ({same})"));
+            tell(&format!("{id:4} {title}{same}"));
         }
         return ExitCode::SUCCESS;
     }
@@ -69,7 +80,10 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let all = asked == ["all"];
-    let is = |finding: &Finding, asked: &str| finding.id.eq_ignore_ascii_case(asked);
+    let is = |finding: &Finding, asked: &str| {
+        let same = SAME.iter().find(|(same, _)| same.eq_ignore_ascii_case(asked));
+        finding.id.eq_ignore_ascii_case(same.map_or(asked, |(_, of)| of))
+    };
     if let Some(unknown) =
         asked.iter().find(|asked| !all && !findings.iter().any(|finding| is(finding, asked)))
     {
@@ -100,8 +114,11 @@ fn show(finding: &Finding, program: &Program) -> Result<(), Error> {
     tell(&format!("{id}: {title}"));
     let seen = show(program)?;
     let scenarios = scenarios.iter().map(|name| format!("`quorate run {name}`"));
-    let scenarios = scenarios.collect::<Vec<_>>().join(", ");
-    tell(&format!("  Quorate: {ours} ({scenarios})"));
+    let mut scenarios = scenarios.collect::<Vec<_>>().join(", ");
+    if !scenarios.is_empty() {
+        scenarios = format!(" ({scenarios})");
+    }
+    tell(&format!("  Quorate: {ours}{scenarios}"));
     let verdict = if seen { "reproduced" } else { "not reproduced" };
     tell(&format!("{id} {verdict} on QEMU {}", program.version()));
     Ok(())

@@ -2,14 +2,14 @@
 
 use crate::{
     Finding,
-    array::{Array, BLOCK, BYTES, Manner, came, definition, is, serve},
-    tell,
+    array::{Array, BLOCK, BYTES, Disk, Manner, came, definition, is, serve},
+    lost, tell,
 };
 use quorate_qemu::{Daemon, Error, Program, Request};
 use serde_json::json;
 use std::{os::unix::process::ExitStatusExt, time::Duration};
 
-pub(crate) const FINDINGS: [Finding; 5] = [
+pub(crate) const FINDINGS: [Finding; 6] = [
     Finding {
         id: "D4",
         title: "a child that is too short can be added; a write behind its end aborts the process",
@@ -23,6 +23,13 @@ pub(crate) const FINDINGS: [Finding; 5] = [
         ours: "the child is removed at once, and what it owes counts as failed",
         scenarios: &["hung-child-can-be-removed-during-a-read"],
         show: hung_child,
+    },
+    Finding {
+        id: "D12",
+        title: "an overlay that is too short can be put over a child; a write behind its end aborts the process",
+        ours: "a child stays the device that it was when it joined, and that has to have the array's length",
+        scenarios: &["adding-a-shorter-child-is-refused", "length-changes-while-open"],
+        show: short_overlay,
     },
     Finding {
         id: "S08",
@@ -47,22 +54,49 @@ pub(crate) const FINDINGS: [Finding; 5] = [
     },
 ];
 
+/// Where the second half of an array begins.
+const HALF: u64 = BYTES as u64 / 2;
 /// Longer than anything takes here that is ever answered.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 fn short_child(program: &Program) -> Result<bool, Error> {
     let mut array = Array::open(program, "A", &json!({"vote-threshold": 1}))?;
-    let half = u32::try_from(BYTES / 2).expect("it is small");
     if !array.add('A', BYTES / 2)? {
         return Ok(false);
     }
-    let behind = array.read(half.into(), BLOCK)?;
+    let behind = array.read(HALF, BLOCK)?;
     if is(&behind, '0') {
         tell("    so c1 has a vote on what it does not have, and it wins");
     }
-    match array.write(half.into(), 'B', BLOCK) {
+    aborts_behind(&mut array, "c1")
+}
+
+fn short_overlay(program: &Program) -> Result<bool, Error> {
+    let mut array = Array::open(program, "AAA", &json!({"vote-threshold": 2}))?;
+    array.daemon.serve("image", Disk::full('0', 8 * BYTES))?;
+    lost::create(&mut array.daemon, &json!({"size": HALF, "cluster-size": 1024}))?;
+    let overlay =
+        json!({"driver": "qcow2", "node-name": "overlay", "file": "image", "backing": null});
+    array.daemon.obey("blockdev-add", &overlay)?;
+    tell(&format!("  overlay is an empty qcow2 image of {HALF} bytes"));
+    let snapshot = json!({"node": "c1", "overlay": "overlay"});
+    let answer = array.daemon.ask("blockdev-snapshot", &snapshot)?;
+    let said = answer.as_ref().map_or_else(ToString::to_string, |_| "done".into());
+    tell(&format!("  blockdev-snapshot {snapshot}: {said}"));
+    if answer.is_err() {
+        return Ok(false);
+    }
+    let answered = is(&array.read(HALF, BLOCK)?, 'A');
+    Ok(answered && aborts_behind(&mut array, "overlay")?)
+}
+
+/// Whether a write of the second half ends the process.
+fn aborts_behind(array: &mut Array, short: &str) -> Result<bool, Error> {
+    match array.write(HALF, 'B', BLOCK) {
         Err(Error::Died { status, said }) => {
-            tell(&format!("  a write behind the end of c1 ends qemu-storage-daemon: {status}"));
+            tell(&format!(
+                "  a write behind the end of {short} ends qemu-storage-daemon: {status}"
+            ));
             said.lines().for_each(|line| tell(&format!("    {line}")));
             Ok(status.signal().is_some())
         }

@@ -2,15 +2,22 @@
 
 use crate::{
     Finding,
-    array::{Array, BLOCK, Manner, came, is, quorum, serve},
+    array::{Array, BLOCK, BYTES, Disk, Manner, came, is, quorum, serve},
     tell,
 };
 use quorate_engine::Errno;
 use quorate_qemu::{Daemon, Error, Program, Request};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{slice::from_ref, time::Duration};
 
-pub(crate) const FINDINGS: [Finding; 5] = [
+pub(crate) const FINDINGS: [Finding; 6] = [
+    Finding {
+        id: "D11",
+        title: "while a job copies a child, reports of that child name a node that nobody has named",
+        ours: "a report names the node that the array was given; there are no jobs to put others in between",
+        scenarios: &["read-corrupt"],
+        show: report_of_a_copied_child,
+    },
     Finding {
         id: "S12",
         title: "a read of read-pattern=fifo that every child fails raises no QUORUM_FAILURE",
@@ -125,6 +132,18 @@ fn failed_repair(program: &Program) -> Result<bool, Error> {
     let unrepaired = array.child(1).at(0, 1) == b"Z";
     let told = array.reports.iter().any(|event| event.data.get("type") == Some(&json!("write")));
     Ok(is(&reply, 'A') && unrepaired && !told)
+}
+
+fn report_of_a_copied_child(program: &Program) -> Result<bool, Error> {
+    let mut array = Array::open(program, "AZA", &json!({"vote-threshold": 2}))?;
+    array.daemon.serve("copy", Disk::full('0', BYTES))?;
+    let job = json!({"job-id": "backup", "device": "c1", "target": "copy", "sync": "none"});
+    array.daemon.obey("blockdev-backup", &job)?;
+    tell(&format!("  blockdev-backup {job}: done"));
+    let reply = array.read(0, BLOCK)?;
+    let names: Vec<_> = array.reports.iter().map(|event| event.data["node-name"].clone()).collect();
+    let unknown = |name: &Value| name.as_str().is_some_and(|name| name.starts_with('#'));
+    Ok(is(&reply, 'A') && names.len() == 1 && unknown(&names[0]))
 }
 
 /// A monitor that holds nothing back has nothing more to tell.

@@ -9,7 +9,7 @@ use quorate_engine::Errno;
 use quorate_qemu::{Daemon, Error, Program};
 use serde_json::json;
 
-pub(crate) const FINDINGS: [Finding; 7] = [
+pub(crate) const FINDINGS: [Finding; 8] = [
     Finding {
         id: "S01",
         title: "after a write that one of two children missed, the old data win the tie",
@@ -52,6 +52,13 @@ pub(crate) const FINDINGS: [Finding; 7] = [
         ours: "the same, as fifo asks nobody else; the run is a hazard of the catalog",
         scenarios: &["fifo-serves-stale-data"],
         show: stale_fifo,
+    },
+    Finding {
+        id: "D10",
+        title: "the transfer limit of a child that joins does not count, that of one that has left goes on",
+        ours: "the limits of the children that there are count for every request",
+        scenarios: &["added-child-brings-its-limit", "removed-child-takes-its-limit-along"],
+        show: stale_limits,
     },
     Finding {
         id: "S28",
@@ -116,22 +123,43 @@ fn stale_fifo(program: &Program) -> Result<bool, Error> {
 }
 
 fn fragments(program: &Program) -> Result<bool, Error> {
-    let mut daemon = Daemon::start(program)?;
-    let children = serve(&mut daemon, "AAA")?;
-    let limited = json!({
-        "driver": "blkdebug", "node-name": "limited", "image": "c2", "max-transfer": BLOCK,
-        "align": BLOCK,
-    });
-    daemon.obey("blockdev-add", &limited)?;
-    tell(&format!("  limited is c2, and takes at most {BLOCK} bytes at once"));
-    let nodes = ["c0", "c1", "limited"].map(String::from);
-    let mut array = Array::over(daemon, children, &nodes, &json!({"vote-threshold": 2}))?;
-    damage_in_turns(&mut array);
+    let mut array = with_limit(program, "AAA", &["c0", "c1", "limited"])?;
     let reply = array.read(0, 3 * BLOCK)?;
     tell("  the same without that limit:");
     let mut plain = Array::open(program, "AAA", &json!({"vote-threshold": 2}))?;
     damage_in_turns(&mut plain);
     Ok(is(&reply, 'A') && plain.read(0, 3 * BLOCK)? == Err(Errno::EIO))
+}
+
+fn stale_limits(program: &Program) -> Result<bool, Error> {
+    let mut array = with_limit(program, "AAA", &["c0", "c1"])?;
+    array.daemon.obey("x-blockdev-change", &json!({"parent": "q", "node": "limited"}))?;
+    tell("  limited is added to q");
+    let joined = array.read(0, 3 * BLOCK)?;
+    tell("  the same with four children, of which the limited one is removed:");
+    let mut array = with_limit(program, "AAAA", &["c0", "c1", "c2", "limited"])?;
+    array.daemon.obey("x-blockdev-change", &json!({"parent": "q", "child": "children.3"}))?;
+    tell("  limited is removed from q");
+    let left = array.read(0, 3 * BLOCK)?;
+    Ok(joined == Err(Errno::EIO) && is(&left, 'A'))
+}
+
+/// An array over these nodes, with two votes: children that are full of these letters, and one more that is the last of
+/// them with a limit. The first three are each wrong in a sector of their own.
+fn with_limit(program: &Program, letters: &str, nodes: &[&str]) -> Result<Array, Error> {
+    let mut daemon = Daemon::start(program)?;
+    let children = serve(&mut daemon, letters)?;
+    let last = children.last().expect("there are letters");
+    let limited = json!({
+        "driver": "blkdebug", "node-name": "limited", "image": last, "max-transfer": BLOCK,
+        "align": BLOCK,
+    });
+    daemon.obey("blockdev-add", &limited)?;
+    tell(&format!("  limited is {last}, and takes at most {BLOCK} bytes at once"));
+    let nodes: Vec<_> = nodes.iter().map(ToString::to_string).collect();
+    let mut array = Array::over(daemon, children, &nodes, &json!({"vote-threshold": 2}))?;
+    damage_in_turns(&mut array);
+    Ok(array)
 }
 
 /// Each child is wrong in a sector of its own.
