@@ -1,17 +1,27 @@
 //! QEMU's own tests: what became of each of their cases, and what a scenario over NBD cannot ask the real QEMU.
 
-use super::{Medium, qemu, say};
-use quorate_engine::{Memory, graph::Graph};
-use quorate_qemu::{Child, Daemon, Program};
+use super::{
+    options::{daemon, graph},
+    qemu, say,
+};
+use quorate_engine::Errno;
+use quorate_qemu::{Answer, Child, Daemon, Error, Event, Program, Request};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 const IOTESTS: &str = include_str!("../IOTESTS.md");
+/// What 148 hears, by the array's pattern.
+const RATE_LIMITS: [(&str, &str); 2] = [
+    ("quorum", include_str!("../../../scenarios/catalog/event-rate-limit.toml")),
+    ("fifo", include_str!("../../../scenarios/catalog/event-rate-limit-in-fifo-pattern.toml")),
+];
+const SECTOR: u64 = 512;
 /// What 312 makes of qcow2 images, as a scenario.
 const MAP: &str =
     include_str!("../../../scenarios/catalog/status-of-children-whose-maps-differ.toml");
@@ -127,6 +137,87 @@ fn done(command: &mut Command) -> String {
     let holds = !said.contains("erification failed");
     assert!(output.status.success() && holds, "{command:?}: {said}{failed}");
     said
+}
+
+/// 148: what the monitor lets pass of the same errors, a second and a bit apart.
+#[test]
+fn the_rate_limit_of_148_is_that_of_its_scenarios() {
+    let Some(program) = qemu() else { return };
+    let mut arrays: Vec<_> = RATE_LIMITS
+        .iter()
+        .map(|(pattern, scenario)| {
+            let mut daemon = Daemon::start(&program).expect("it starts");
+            for child in 0..3 {
+                daemon
+                    .serve(&format!("c{child}"), Failing { sector: 10 + child })
+                    .expect("it opens");
+            }
+            let array = json!({
+                "driver": "quorum", "node-name": "q", "children": ["c0", "c1", "c2"],
+                "vote-threshold": 2, "read-pattern": pattern,
+            });
+            daemon.obey("blockdev-add", &array).expect("it opens");
+            let client = daemon.export("q").expect("it is there");
+            (daemon, client, heard(scenario), Vec::new())
+        })
+        .collect();
+    let groups: [&[u64]; 8] = [&[0, 0, 0, 0], &[0], &[0], &[0], &[0, 1, 2], &[0], &[1], &[2]];
+    for group in groups {
+        for (daemon, client, _, _) in &mut arrays {
+            for child in group {
+                let read = Request::Read { offset: (10 + child) * SECTOR, bytes: 512 };
+                daemon.request(*client, &read).expect("it answers").expect("two agree");
+            }
+        }
+        // Nothing comes of this name: the limit of a second is waited for.
+        let (daemon, ..) = arrays.first_mut().expect("there are two");
+        daemon.set_patience(Duration::from_millis(1200));
+        assert!(matches!(daemon.until_event("SHUTDOWN"), Err(Error::Silent { .. })));
+        daemon.set_patience(Duration::from_secs(10));
+        for (daemon, _, _, told) in &mut arrays {
+            told.extend(daemon.events().expect("it lives").iter().map(line));
+        }
+    }
+    for (_, _, heard, told) in &arrays {
+        assert_eq!(told, heard, "QEMU {}", program.version());
+    }
+    let told: usize = arrays.iter().map(|(_, _, _, told)| told.len()).sum();
+    say(&format!("qemu {}: {told} events got past the limit of 148", program.version()));
+}
+
+/// A child that fails to read one sector.
+struct Failing {
+    sector: u64,
+}
+
+impl Child for Failing {
+    fn bytes(&self) -> u64 {
+        1 << 20
+    }
+
+    fn answer(&mut self, request: &Request) -> Answer {
+        Answer::Now(match request {
+            Request::Read { offset, .. } if *offset == self.sector * SECTOR => Err(Errno::EIO),
+            Request::Read { bytes, .. } => Ok(vec![0; *bytes as usize]),
+            Request::Write { .. } | Request::Zeroes { .. } | Request::Flush => Ok(Vec::new()),
+        })
+    }
+}
+
+/// What a scenario says is heard.
+fn heard(scenario: &str) -> Vec<String> {
+    let list = scenario.split("heard = [").nth(1).expect("it says what is heard");
+    let list = list.split(']').next().expect("a split has a first part");
+    list.split('"').skip(1).step_by(2).map(String::from).collect()
+}
+
+/// An event in the words of a scenario.
+fn line(event: &Event) -> String {
+    assert_eq!(event.name, "QUORUM_REPORT_BAD");
+    assert_eq!(event.data["error"], "Input/output error");
+    let of = |key: &str| event.data[key].to_string();
+    let (node, op) = (text(&event.data["node-name"]), text(&event.data["type"]));
+    format!("bad {node} {op} {}+{} EIO", of("sector-num"), of("sectors-count"))
 }
 
 /// 041: which child a copy of the array may take the place of.
