@@ -17,6 +17,7 @@ mod exhaust;
 mod export;
 mod faults;
 mod format;
+mod iotests;
 mod liveness;
 mod museum;
 mod oracle;

@@ -1,6 +1,7 @@
 //! QEMU's own tests: what became of each of their cases, and what a scenario over NBD cannot ask the real QEMU.
 
 use super::{
+    Medium,
     options::{daemon, graph},
     qemu, say,
 };
@@ -137,6 +138,33 @@ fn done(command: &mut Command) -> String {
     let holds = !said.contains("erification failed");
     assert!(output.status.success() && holds, "{command:?}: {said}{failed}");
     said
+}
+
+/// 081: repairs go through an array that takes no writes itself, as `rewrite-through-a-read-only-array` has it.
+#[test]
+fn a_read_only_array_repairs_its_children_in_qemu() {
+    let Some(program) = qemu() else { return };
+    let mut daemon = Daemon::start(&program).expect("it starts");
+    for child in ["c0", "c1", "c2"] {
+        let medium = Medium { bytes: vec![0x32; 10 << 20], holds_reads: false };
+        daemon.serve(child, medium).expect("it opens");
+    }
+    daemon.child("c1").bytes[1 << 20..2 << 20].fill(0x42);
+    let array = json!({
+        "driver": "quorum", "node-name": "q", "children": ["c0", "c1", "c2"],
+        "vote-threshold": 2, "rewrite-corrupted": true, "read-only": true,
+    });
+    daemon.obey("blockdev-add", &array).expect("it opens");
+    let client = daemon.export_read_only("q").expect("it is there");
+    let read = Request::Read { offset: 0, bytes: 10 << 20 };
+    let reply = daemon.request(client, &read).expect("it answers").expect("two agree");
+    assert!(reply.iter().all(|byte| *byte == 0x32));
+    let told = daemon.events().expect("it lives");
+    assert_eq!(told.len(), 1, "{told:?}");
+    let of = |key: &str| told[0].data[key].clone();
+    assert_eq!((told[0].name.as_str(), of("node-name")), ("QUORUM_REPORT_BAD", json!("c1")));
+    assert_eq!((of("sector-num"), of("sectors-count")), (json!(0), json!(20480)));
+    assert!(daemon.child("c1").bytes.iter().all(|byte| *byte == 0x32), "it is repaired");
 }
 
 /// 148: what the monitor lets pass of the same errors, a second and a bit apart.
