@@ -4,7 +4,7 @@ use crate::tell;
 use quorate_engine::Errno;
 use quorate_qemu::{Answer, Child, Client, Daemon, Error, Event, Program, Reply, Request, Ticket};
 use serde_json::{Value, json};
-use std::fmt::Write as _;
+use std::{fmt::Write as _, os::unix::process::ExitStatusExt, process::ExitStatus};
 
 /// How long a child is, unless something else is said.
 pub(crate) const BYTES: usize = 8192;
@@ -223,6 +223,13 @@ impl Array {
         }
         Ok(())
     }
+}
+
+/// Tells how something ended the daemon, and with what words; whether it aborted.
+pub(crate) fn aborted(by: &str, status: ExitStatus, said: &str) -> bool {
+    tell(&format!("  {by} ends qemu-storage-daemon: {status}"));
+    said.lines().for_each(|line| tell(&format!("    {line}")));
+    status.signal().is_some()
 }
 
 /// Serves children that are full of these letters, by the names `c0`, `c1`, ….

@@ -2,12 +2,11 @@
 
 use crate::{
     Finding,
-    array::{BYTES, Disk},
+    array::{BYTES, Disk, aborted},
     lost, tell,
 };
 use quorate_qemu::{Daemon, Error, Program};
 use serde_json::{Value, json};
-use std::os::unix::process::ExitStatusExt;
 
 pub(crate) const FINDINGS: [Finding; 1] = [Finding {
     id: "D9",
@@ -50,9 +49,7 @@ fn ends_by_image(program: &Program, node: &Value) -> Result<bool, Error> {
 fn add(daemon: &mut Daemon<Disk>, node: &Value) -> Result<bool, Error> {
     let answer = match daemon.ask("blockdev-add", node) {
         Err(Error::Died { status, said }) => {
-            tell(&format!("  blockdev-add {node} ends qemu-storage-daemon: {status}"));
-            said.lines().for_each(|line| tell(&format!("    {line}")));
-            return Ok(status.signal().is_some());
+            return Ok(aborted(&format!("blockdev-add {node}"), status, &said));
         }
         other => other?,
     };

@@ -2,14 +2,14 @@
 
 use crate::{
     Finding,
-    array::{Array, BLOCK, BYTES, Disk, Manner, came, definition, is, serve},
+    array::{Array, BLOCK, BYTES, Disk, Manner, aborted, came, definition, is, serve},
     lost, tell,
 };
 use quorate_qemu::{Daemon, Error, Program, Request};
 use serde_json::json;
-use std::{os::unix::process::ExitStatusExt, time::Duration};
+use std::time::Duration;
 
-pub(crate) const FINDINGS: [Finding; 6] = [
+pub(crate) const FINDINGS: [Finding; 7] = [
     Finding {
         id: "D4",
         title: "a child that is too short can be added; a write behind its end aborts the process",
@@ -30,6 +30,13 @@ pub(crate) const FINDINGS: [Finding; 6] = [
         ours: "a child stays the device that it was when it joined, and that has to have the array's length",
         scenarios: &["adding-a-shorter-child-is-refused", "length-changes-while-open"],
         show: short_overlay,
+    },
+    Finding {
+        id: "D13",
+        title: "an array with a node that is a child twice ends the process when it is made inactive",
+        ours: "such an array does not open",
+        scenarios: &["same-node-twice-is-refused"],
+        show: double_inactive,
     },
     Finding {
         id: "S08",
@@ -94,11 +101,7 @@ fn short_overlay(program: &Program) -> Result<bool, Error> {
 fn aborts_behind(array: &mut Array, short: &str) -> Result<bool, Error> {
     match array.write(HALF, 'B', BLOCK) {
         Err(Error::Died { status, said }) => {
-            tell(&format!(
-                "  a write behind the end of {short} ends qemu-storage-daemon: {status}"
-            ));
-            said.lines().for_each(|line| tell(&format!("    {line}")));
-            Ok(status.signal().is_some())
+            Ok(aborted(&format!("a write behind the end of {short}"), status, &said))
         }
         other => other.map(|_| false),
     }
@@ -161,6 +164,27 @@ fn double_vote(program: &Program) -> Result<bool, Error> {
         other => other?,
     };
     Ok(is(&array.read(0, BLOCK)?, 'Z'))
+}
+
+fn double_inactive(program: &Program) -> Result<bool, Error> {
+    let mut daemon = Daemon::start(program)?;
+    let children = serve(&mut daemon, "A")?;
+    let twice = [children[0].clone(), children[0].clone()];
+    let array = definition("q", &twice, &json!({"vote-threshold": 1}));
+    let opened = daemon.ask("blockdev-add", &array)?;
+    let said = opened.as_ref().map_or_else(ToString::to_string, |_| "done".into());
+    tell(&format!("  blockdev-add {array}: {said}"));
+    let inactive = json!({"node-name": "q", "active": false});
+    match daemon.ask("blockdev-set-active", &inactive) {
+        Err(Error::Died { status, said }) => {
+            Ok(aborted(&format!("blockdev-set-active {inactive}"), status, &said))
+        }
+        answer => {
+            let said = answer?.map_or_else(|refusal| refusal.to_string(), |_| "done".into());
+            tell(&format!("  blockdev-set-active {inactive}: {said}"));
+            Ok(false)
+        }
+    }
 }
 
 fn long_child(program: &Program) -> Result<bool, Error> {

@@ -6,7 +6,7 @@ use crate::{
     tell,
 };
 use quorate_qemu::{Daemon, Error, Program};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{fs, process::Stdio};
 
 pub(crate) const FINDINGS: [Finding; 1] = [Finding {
@@ -76,7 +76,7 @@ fn zeroed(program: &Program, unable: &[&str]) -> Result<Zeroed, Error> {
     for event in daemon.events()? {
         if event.name.starts_with("QUORUM_") {
             failure |= event.name == "QUORUM_FAILURE";
-            tell(&format!("    {} {}", event.name, serde_json::Value::from(event.data)));
+            tell(&format!("    {} {}", event.name, Value::from(event.data)));
         }
     }
     let mut media = String::new();
@@ -85,8 +85,7 @@ fn zeroed(program: &Program, unable: &[&str]) -> Result<Zeroed, Error> {
         let first = fs::read(path).map_err(unread)?[0];
         media.push(if first == 0 { '0' } else { char::from(first) });
     }
-    let each: Vec<_> =
-        media.bytes().map(|first| shown(&[if first == b'0' { 0 } else { first }])).collect();
+    let each: Vec<_> = media.chars().map(|letter| shown(&[byte(letter)])).collect();
     tell(&format!("    the children's first bytes: {}", each.join(", ")));
     Ok(Zeroed { acknowledged: io.status.success(), failure, media })
 }
