@@ -1,11 +1,8 @@
 //! QEMU's own tests: what became of each of their cases, and what a scenario over NBD cannot ask the real QEMU.
 
-use super::{
-    Medium,
-    options::{daemon, graph},
-    qemu, say,
-};
-use quorate_engine::Errno;
+use super::{Medium, qemu, say};
+use futures_util::FutureExt;
+use quorate_engine::{Errno, Memory, graph::Graph};
 use quorate_qemu::{Answer, Child, Daemon, Error, Event, Program, Request};
 use serde_json::{Value, json};
 use std::{
@@ -13,6 +10,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::Arc,
     time::Duration,
 };
 
@@ -225,7 +223,10 @@ impl Child for Failing {
         Answer::Now(match request {
             Request::Read { offset, .. } if *offset == self.sector * SECTOR => Err(Errno::EIO),
             Request::Read { bytes, .. } => Ok(vec![0; *bytes as usize]),
-            Request::Write { .. } | Request::Zeroes { .. } | Request::Flush => Ok(Vec::new()),
+            Request::Write { .. }
+            | Request::Zeroes { .. }
+            | Request::Discard { .. }
+            | Request::Flush => Ok(Vec::new()),
         })
     }
 }
@@ -250,19 +251,23 @@ fn line(event: &Event) -> String {
 #[test]
 fn a_job_may_replace_whom_the_node_table_says() {
     let Some(program) = qemu() else { return };
-    let null =
-        |name| json!({"driver": "null-co", "node-name": name, "size": 65536, "read-zeroes": true});
-    let array = |name: &str, children: &[&str]| json!({"driver": "quorum", "node-name": name, "children": children, "vote-threshold": 1});
-    let disks = ["c0", "c1", "c2", "c3", "c4", "c5"].map(null);
-    let arrays = [
-        array("q", &["c0", "c1", "c2"]),
-        array("p", &["c2", "c3"]),
-        array("in", &["c5"]),
-        array("outer", &["in"]),
-    ];
-    let nodes = [&disks[..], &arrays].concat();
-    let (graph, mut daemon) = (graph(&nodes), daemon(&program, &nodes));
-    daemon.obey("blockdev-add", &null("copy")).expect("it opens");
+    let (graph, mut daemon) = (Graph::new(Arc::new(()), Arc::new(())), daemon(&program, &[]));
+    for name in ["c0", "c1", "c2", "c3", "c4", "c5", "copy"] {
+        graph.add(name, Arc::new(Memory::new(65536))).expect("the name is free");
+        let null =
+            json!({"driver": "null-co", "node-name": name, "size": 65536, "read-zeroes": true});
+        daemon.obey("blockdev-add", &null).expect("it opens");
+    }
+    let arrays: [(&str, &[&str]); 4] =
+        [("q", &["c0", "c1", "c2"]), ("p", &["c2", "c3"]), ("in", &["c5"]), ("outer", &["in"])];
+    for (name, children) in arrays {
+        let array = json!({
+            "driver": "quorum", "node-name": name, "children": children, "vote-threshold": 1,
+        });
+        let opened = graph.open_json(&array).now_or_never().expect("nothing is waited for");
+        opened.expect("the children are there");
+        daemon.obey("blockdev-add", &array).expect("it opens");
+    }
     let mut compared = 0;
     for source in ["q", "p", "outer"] {
         for candidate in ["q", "p", "outer", "in", "c0", "c1", "c2", "c3", "c4", "c5", "zz"] {
@@ -346,6 +351,14 @@ fn a_finished_job_puts_the_copy_in_the_place_of_the_child() {
     };
     let after = children(&mut daemon);
     assert_eq!(after, ["children.0 c0", "children.1 copy", "children.2 c2"]);
+}
+
+fn daemon(program: &Program, nodes: &[Value]) -> Daemon<Medium> {
+    let mut daemon = Daemon::start(program).expect("it starts");
+    for node in nodes {
+        daemon.obey("blockdev-add", node).expect("it opens");
+    }
+    daemon
 }
 
 fn text(value: &Value) -> &str {

@@ -63,7 +63,7 @@ fn zeroed(program: &Program, unable: &[&str]) -> Result<Zeroed, Error> {
     daemon.obey("blockdev-add", &definition("q", &nodes, &json!({"vote-threshold": 2})))?;
     let export = json!({"type": "nbd", "id": "q", "node-name": "q", "writable": true});
     daemon.obey("block-export-add", &export)?;
-    // The driver's own client has no such flag.
+    // QEMU on both sides: what is seen needs nothing of ours.
     let url = format!("nbd+unix:///q?socket={}", daemon.exports().display());
     let mut io = program.io();
     let name = io.get_program().to_string_lossy().into_owned();
