@@ -222,6 +222,7 @@ fn fuzz(profile: &Scenario, jobs: usize) {
         watchdog: Duration::from_secs(60),
         samples: 0,
         engine: None,
+        judge: None,
     };
     let outcome = fuzz::run(fuzz, &AtomicBool::new(false), &mut Unheard);
     assert_eq!(outcome.summary.runs(), SCALING_SEEDS);
