@@ -227,6 +227,7 @@ impl Child for Failing {
             | Request::Zeroes { .. }
             | Request::Discard { .. }
             | Request::Flush => Ok(Vec::new()),
+            Request::Status { .. } => unreachable!("it does not offer that"),
         })
     }
 }
