@@ -151,7 +151,9 @@ fn unnumbered(text: &str) -> String {
     let mut parts = text.split(UNNAMED);
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |text, part| {
-        text + UNNAMED + part.trim_start_matches(|digit: char| digit.is_ascii_digit())
+        let rest = part.trim_start_matches(|digit: char| digit.is_ascii_digit());
+        // It has three digits or more.
+        text + UNNAMED + if part.len() - rest.len() < 3 { part } else { rest }
     })
 }
 
