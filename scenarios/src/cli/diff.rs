@@ -23,7 +23,7 @@ use crate::{
 use clap::ValueEnum;
 use indicatif::ProgressBar;
 use quorate_qemu::Program;
-use quorate_reports::{Verdict, thousands};
+use quorate_reports::{Colour, Verdict, thousands, timeline};
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt::Write as _, num::NonZeroU64, sync::Arc, time::Duration};
 
@@ -348,6 +348,15 @@ impl Screen<'_, '_> {
             output::save_in(directory, &name, script.as_bytes())?;
             difference.files.push(path(&name));
         }
+        if let Comparison::Scenarios(twin) = Comparison::of(self.layer, self.program)
+            && let Ok(both) = twin.compare(&scenario, &mut Scratch::default())
+        {
+            let theirs = both.theirs_as_run(&stem);
+            let name = format!("{stem}.qemu.txt");
+            let text = timeline::render(&theirs, Colour::Off);
+            output::save_in(directory, &name, text.as_bytes())?;
+            difference.files.push(path(&name));
+        }
         Ok(())
     }
 }
@@ -373,9 +382,13 @@ fn shown(layer: Layer, token: &str, difference: &Difference, program: &str) -> S
         }
     };
     writeln!(text, "  again: {again}").expect("a string takes everything");
-    if let Some(script) = files.get(1) {
-        writeln!(text, "  with QEMU's own tools: bash {script}")
-            .expect("a string takes everything");
+    for file in files.iter().skip(1) {
+        let named = failure::quoted(file);
+        let line = match Path::new(file).extension().is_some_and(|end| end == "sh") {
+            true => format!("  with QEMU's own tools: bash {named}\n"),
+            false => format!("  what happened in QEMU: {named}\n"),
+        };
+        text += &line;
     }
     text.push('\n');
     text
@@ -405,9 +418,6 @@ fn text(row: &Row, program: &Program) -> String {
     }
     for (why, count) in &tally.left_out {
         text += &format!("  left out {}: {why}\n", thousands(*count));
-    }
-    if tally.repeated > 0 {
-        text += &format!("  looked at again, closely: {}\n", thousands(tally.repeated));
     }
     if *seconds > 0.0 {
         #[expect(clippy::cast_precision_loss, reason = "rates for people")]

@@ -50,7 +50,7 @@ impl Engine for Qemu {
                 let length = child.length().await;
                 lengths.push(length.map_err(|errno| format!("{name} has no length: {errno}"))?);
             }
-            let bytes = qemu.hand().open(&scenario.array, parts, &lengths)?;
+            let bytes = qemu.hand().open(&scenario, parts, &lengths)?;
             let array = Arc::new(Array { qemu, bytes });
             Ok(Opened { device: array.clone(), members: Some(array) })
         })

@@ -1,7 +1,10 @@
 //! A daemon in hand: the array that is open in it, and whose turn it is.
 
 use super::{engine::done, event, wire::heard};
-use crate::{model, runner::Parts};
+use crate::{
+    model::{Action, Array, Scenario},
+    runner::Parts,
+};
 use futures_util::task::ArcWake;
 use quorate_engine::{
     BlockDevice, Errno, EventSink, IoFuture, NodeName, Result as IoResult,
@@ -12,7 +15,6 @@ use quorate_qemu::{
 };
 use serde_json::{Value, json};
 use std::{
-    collections::VecDeque,
     sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
     time::Duration,
@@ -38,9 +40,6 @@ pub(super) struct Hand {
     open: Option<Open>,
     /// Why QEMU does not go on, of the run that was last.
     broken: Option<Error>,
-    /// What is to be expected to come of each thing that is done, to save asking whether that was all.
-    expected: VecDeque<u64>,
-    pub(super) requests: u64,
 }
 
 /// Our side of a child.
@@ -66,9 +65,11 @@ impl Child for Door {
     }
 }
 
-/// What a child can do. One that turns out to be read-only fails what is written: QEMU would export nothing over it.
-fn abilities(device: &dyn BlockDevice) -> Abilities {
-    Abilities { read_only: false, ..device.limits().into() }
+/// What a child can do. One that turns out to be read-only fails what is written: QEMU would export no array over it that
+/// can be written to, but for one that repairs, which it does not open at all.
+fn abilities(device: &dyn BlockDevice, array: &Array) -> Abilities {
+    let abilities = Abilities::from(device.limits());
+    Abilities { read_only: abilities.read_only && array.rewrite_corrupted, ..abilities }
 }
 
 fn nothing(request: &Request) -> Vec<u8> {
@@ -83,6 +84,8 @@ struct Open {
     /// What its nodes' names end with.
     suffix: String,
     client: Client,
+    /// Whether children may leave and join, so that they have nodes of their own.
+    is_changing: bool,
     /// The nodes that are served, with their devices.
     doors: Vec<(String, Arc<dyn BlockDevice>)>,
     events: Arc<dyn EventSink>,
@@ -90,8 +93,6 @@ struct Open {
     asked: Vec<IoFuture<'static, Vec<u8>>>,
     tickets: Vec<(Ticket, Option<Reply>)>,
     bell: Arc<Bell>,
-    /// How much had arrived when it was last looked at.
-    arrived: u64,
 }
 
 /// Wakes everybody who waits for the array.
@@ -128,16 +129,7 @@ impl Bell {
 
 impl Hand {
     pub(super) fn new(program: &Program, pace: Pace) -> Self {
-        Self {
-            program: program.clone(),
-            pace,
-            daemon: None,
-            arrays: 0,
-            open: None,
-            broken: None,
-            expected: VecDeque::new(),
-            requests: 0,
-        }
+        Self { program: program.clone(), pace, daemon: None, arrays: 0, open: None, broken: None }
     }
 
     /// Sees to it that there is a daemon.
@@ -153,41 +145,37 @@ impl Hand {
         self.broken.take()
     }
 
-    /// What is to be expected of the next run.
-    pub(super) fn expect(&mut self, expected: VecDeque<u64>) {
-        self.expected = expected;
-    }
-
     /// Opens an array; its length, or why it does not open.
     pub(super) fn open(
         &mut self,
-        array: &model::Array,
+        scenario: &Scenario,
         parts: Parts,
         lengths: &[u64],
     ) -> Result<u64, String> {
         self.arrays += 1;
-        let opened = self.try_open(array, parts, lengths);
+        let opened = self.try_open(scenario, parts, lengths);
         opened.map_err(|error| self.unless_refused(error))
     }
 
     fn try_open(
         &mut self,
-        array: &model::Array,
+        scenario: &Scenario,
         parts: Parts,
         lengths: &[u64],
     ) -> Result<u64, Error> {
+        let array = &scenario.array;
         let suffix = self.arrays.to_string();
         let daemon = self.daemon.as_mut().expect("it was seen to");
         let mut doors = Vec::new();
+        let mut children = Vec::new();
         for ((name, device), &bytes) in parts.children.into_iter().zip(lengths) {
             let node = format!("{name}-{suffix}");
-            daemon.serve(&node, Door { bytes, abilities: abilities(&*device), is_open: false })?;
+            let abilities = abilities(&*device, array);
+            children.push((node.clone(), Door { bytes, abilities, is_open: false }));
             doors.push((node, device));
         }
-        let children: Vec<_> = doors.iter().map(|(node, _)| node).collect();
-        let node = format!("q-{suffix}");
-        let definition = json!({
-            "driver": "quorum", "node-name": node, "children": children,
+        let mut options = json!({
+            "driver": "quorum", "node-name": format!("q-{suffix}"),
             "vote-threshold": array.vote_threshold,
             "read-pattern": if array.read_pattern == ReadPattern::Fifo { "fifo" } else { "quorum" },
             "rewrite-corrupted": array.rewrite_corrupted,
@@ -195,15 +183,14 @@ impl Hand {
             // Or a request for zeroes would lose its permission to give space back.
             "discard": "unmap",
         });
-        let added = daemon.obey("blockdev-add", &definition);
-        let client = added.and_then(|_| daemon.export(&node));
-        let client = match client {
-            Ok(client) => client,
-            Err(error) => {
-                for (node, _) in &doors {
-                    daemon.retire(node)?;
-                }
-                return Err(error);
+        let changes = |step: &Action| matches!(step, Action::Add { .. } | Action::Remove { .. });
+        let is_changing = scenario.scripts().flatten().any(changes);
+        let client = match is_changing {
+            false => daemon.open(&options, children)?,
+            true => {
+                // A child that leaves is still there to join again.
+                options["children"] = doors.iter().map(|(node, _)| node.as_str()).collect();
+                open_over_nodes(daemon, &options, children)?
             }
         };
         for (node, _) in &doors {
@@ -212,12 +199,12 @@ impl Hand {
         self.open = Some(Open {
             suffix,
             client,
+            is_changing,
             doors,
             events: parts.events,
             asked: Vec::new(),
             tickets: Vec::new(),
             bell: Arc::default(),
-            arrived: daemon.arrived(),
         });
         Ok(daemon.bytes(client))
     }
@@ -228,7 +215,6 @@ impl Hand {
         if self.broken.is_some() {
             return None;
         }
-        self.requests += 1;
         match daemon.submit(open.client, request) {
             Ok(ticket) => {
                 open.tickets.push((ticket, None));
@@ -311,25 +297,11 @@ impl Hand {
     /// Waits until QEMU itself waits.
     fn until_quiet(&mut self) -> Result<(), Error> {
         let (Some(daemon), Some(open)) = (&mut self.daemon, &mut self.open) else { return Ok(()) };
-        if let Some(expected) = self.expected.pop_front() {
-            let all = open.arrived + expected;
-            if daemon.until_arrived(all, PROMPT)? {
-                return Ok(());
-            }
-            // QEMU is about something else: from now on it is looked at closely.
-            self.expected.clear();
+        daemon.rest()?;
+        match has_something(daemon, open) {
+            true => Ok(()),
+            false => Err(Error::Protocol("neither a reply nor a request to a child".into())),
         }
-        let mut quiet = 0;
-        for _ in 0..LOOKS_MAX {
-            let before = daemon.arrived();
-            daemon.settle()?;
-            let is_quiet = daemon.arrived() == before && has_something(daemon, open);
-            quiet = if is_quiet { quiet + 1 } else { 0 };
-            if quiet == LOOKS {
-                return Ok(());
-            }
-        }
-        Err(Error::Protocol("nothing, neither a reply nor a request to a child".into()))
     }
 
     /// Waits until there is anything to do.
@@ -340,7 +312,7 @@ impl Hand {
         }
         // What it has to report of a request comes before the answer, but on another connection.
         if open.tickets.iter().any(|(ticket, reply)| reply.is_none() && daemon.has_reply(*ticket)) {
-            daemon.settle()?;
+            daemon.rest()?;
         }
         Ok(())
     }
@@ -348,7 +320,6 @@ impl Hand {
     /// Takes in what has come: what was reported, replies, and what disks are asked.
     fn take_in(&mut self) -> Result<(), Error> {
         let (Some(daemon), Some(open)) = (&mut self.daemon, &mut self.open) else { return Ok(()) };
-        open.arrived = daemon.arrived();
         for told in daemon.take_events() {
             if let Some(event) = event::of(&told, &open.suffix).map_err(Error::Protocol)? {
                 open.events.emit(event);
@@ -388,7 +359,8 @@ impl Hand {
         let (parent, node) = (format!("q-{}", open.suffix), format!("{name}-{}", open.suffix));
         let is_new = open.doors.iter().all(|(other, _)| *other != node);
         if is_new {
-            daemon.serve(&node, Door { bytes, abilities: abilities(&*device), is_open: false })?;
+            daemon
+                .serve(&node, Door { bytes, abilities: device.limits().into(), is_open: false })?;
         }
         let added = daemon.obey("x-blockdev-change", &json!({"parent": parent, "node": node}));
         if let (Err(_), true) = (&added, is_new) {
@@ -399,7 +371,6 @@ impl Hand {
         if is_new {
             open.doors.push((node.clone(), device));
         }
-        open.arrived = daemon.arrived();
         let children = children(daemon, &parent)?;
         let added = children.into_iter().find(|(_, other)| *other == node);
         let added = added.ok_or_else(|| Error::Protocol("a graph without a new child".into()))?;
@@ -411,7 +382,6 @@ impl Hand {
         let removed = self.both().and_then(|(daemon, open)| {
             let parent = format!("q-{}", open.suffix);
             daemon.obey("x-blockdev-change", &json!({"parent": parent, "child": name}))?;
-            open.arrived = daemon.arrived();
             Ok(())
         });
         removed.map_err(|error| self.unless_refused(error))
@@ -477,13 +447,37 @@ fn close(daemon: &mut Daemon<Door>, open: &Open) -> Result<(), Error> {
     while !daemon.held().is_empty() {
         daemon.release(0, &Err(Errno::EIO))?;
     }
-    daemon.shut(open.client)?;
-    daemon.obey("blockdev-del", &json!({"node-name": format!("q-{}", open.suffix)}))?;
-    for (node, _) in &open.doors {
-        daemon.retire(node)?;
+    if open.is_changing {
+        daemon.shut(open.client)?;
+        daemon.obey("blockdev-del", &json!({"node-name": format!("q-{}", open.suffix)}))?;
+        for (node, _) in &open.doors {
+            daemon.retire(node)?;
+        }
+    } else {
+        daemon.close(open.client)?;
     }
     daemon.take_events();
     Ok(())
+}
+
+/// Opens an array over nodes of its children.
+fn open_over_nodes(
+    daemon: &mut Daemon<Door>,
+    options: &Value,
+    children: Vec<(String, Door)>,
+) -> Result<Client, Error> {
+    let names: Vec<String> = children.iter().map(|(node, _)| node.clone()).collect();
+    for (node, door) in children {
+        daemon.serve(&node, door)?;
+    }
+    let name = options["node-name"].as_str().expect("arrays have names");
+    let opened = daemon.obey("blockdev-add", options).and_then(|_| daemon.export(name));
+    if opened.is_err() {
+        for node in &names {
+            daemon.retire(node)?;
+        }
+    }
+    opened
 }
 
 /// Whether there is something to do for the run: a disk is asked, or every request has its reply.
@@ -514,11 +508,5 @@ pub(super) fn reply(answer: IoResult<Vec<u8>>) -> Reply {
     answer.map_err(heard)
 }
 
-/// QEMU waits when it has asked for nothing new in so many rounds of its loop.
-const LOOKS: u32 = 2;
-/// So many rounds take at least some seconds.
-const LOOKS_MAX: u32 = 50_000;
-/// What is expected comes within this time, or is not waited for.
-const PROMPT: Duration = Duration::from_millis(100);
 /// Something comes within this time, or QEMU hangs.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -11,7 +11,7 @@ use quorate_reports::{
     GuestOp, Outcome, RequestId, What, qapi,
     trace::{Answer, Change, ChildCall, Payload},
 };
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 /// What an array did.
 #[derive(Clone, Debug, Default)]
@@ -123,12 +123,6 @@ impl Story {
         });
     }
 
-    /// How much came of each thing that was done to the array.
-    pub(super) fn counts(&self) -> VecDeque<u64> {
-        let turns = self.turns.iter().filter(|turn| !matches!(turn.began, Began::Changed(_)));
-        turns.map(|t| (t.asked.len() + t.events.len() + t.answered.len()) as u64).collect()
-    }
-
     /// How many requests disks were asked, and how many events there were.
     pub(super) fn sizes(&self) -> (u64, u64) {
         let sums = |of: fn(&Turn) -> usize| self.turns.iter().map(|turn| of(turn) as u64).sum();
@@ -156,20 +150,22 @@ impl Story {
         true
     }
 
-    /// Ends both before the turn in which they part, if it begins with a failed read on behalf of a write that is none of
-    /// whole blocks: QEMU goes on. Whether there is such a turn.
+    /// Ends both before the turn in which they part, if it begins with a failed read on behalf of a write, or of a repair,
+    /// that is none of whole blocks: QEMU goes on. Whether there is such a turn.
     pub(super) fn until_unread(&mut self, theirs: &mut Self) -> bool {
         let parts = self.turns.iter().zip(&theirs.turns).position(|(one, other)| one != other);
         let Some(at) = parts else { return false };
-        let asked = self.turns[..at].iter().rev().find_map(|turn| match &turn.began {
-            Began::Asked(_, op) => Some(op),
-            _ => None,
-        });
-        let writes = matches!(asked, Some(GuestOp::Write { .. } | GuestOp::WriteZeroes { .. }));
+        let asked =
+            self.turns[..at].iter().rposition(|turn| matches!(turn.began, Began::Asked(..)));
+        let Some(asked) = asked else { return false };
         let Began::Replied(child, ordinal, Some(_)) = self.turns[at].began else { return false };
-        let mut calls = self.turns.iter().flat_map(|turn| &turn.asked);
-        let call = calls.find(|call| (call.child, call.ordinal) == (child, ordinal));
-        if !writes || call.is_none_or(|call| call.kind != OpKind::Read) {
+        let is_it = |call: &&ChildCall| (call.child, call.ordinal) == (child, ordinal);
+        let of = |turn: &Turn| turn.asked.iter().find(is_it).map(|call| call.kind);
+        // What a read itself is about it asks for at once. Other reads are for its repairs.
+        let at_once = of(&self.turns[asked]);
+        let is_read = matches!(self.turns[asked].began, Began::Asked(_, GuestOp::Read { .. }));
+        let kind = at_once.or_else(|| self.turns[asked..at].iter().find_map(of));
+        if kind != Some(OpKind::Read) || is_read && at_once.is_some() {
             return false;
         }
         self.cut(theirs, at);

@@ -23,8 +23,6 @@ pub struct Tally {
     pub known: BTreeMap<Known, u64>,
     /// Cases that could not be compared, by the reason.
     pub left_out: BTreeMap<&'static str, u64>,
-    /// Cases that had to be repeated as QEMU did not do at once what was expected.
-    pub repeated: u64,
 }
 
 /// A tally that many add to.
@@ -49,11 +47,6 @@ impl Tallied {
     /// Adds a case that could not be compared.
     pub(super) fn leave_out(&self, why: &'static str) {
         *self.tally().left_out.entry(why).or_default() += 1;
-    }
-
-    /// Adds a repetition.
-    pub(super) fn repeat(&self) {
-        self.tally().repeated += 1;
     }
 
     fn tally(&self) -> MutexGuard<'_, Tally> {
