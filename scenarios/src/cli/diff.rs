@@ -25,7 +25,9 @@ use indicatif::ProgressBar;
 use quorate_qemu::Program;
 use quorate_reports::{Colour, Verdict, thousands, timeline};
 use serde::Serialize;
-use std::{collections::BTreeMap, fmt::Write as _, num::NonZeroU64, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, fmt::Write as _, num::NonZeroU64, path::Path, sync::Arc, time::Duration,
+};
 
 /// What came of one layer.
 #[derive(Serialize)]
