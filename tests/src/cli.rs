@@ -14,6 +14,7 @@ use std::{
 };
 use tempfile::TempDir;
 
+mod diff;
 mod doctor;
 mod exhaust;
 mod fuzz;

@@ -20,12 +20,15 @@ use std::{
 const ASKED_ELSEWHERE: [&str; 3] =
     ["event-rate-limit", "event-rate-limit-in-fifo-pattern", "rewrite-through-a-read-only-array"];
 
+/// The machine's QEMU, if it has one.
+pub(crate) fn qemu() -> Option<Program> {
+    let found = Program::find();
+    found.map_err(|missing| require::skip("qemu", &format!("{missing}; 0 compared"))).ok()
+}
+
 #[test]
 fn what_qemus_own_tests_ask_comes_to_the_same_there() {
-    let program = match Program::find() {
-        Ok(program) => program,
-        Err(missing) => return require::skip("qemu", &format!("{missing}; 0 compared")),
-    };
+    let Some(program) = qemu() else { return };
     let twin = Twin::new(&program, Pace::Ordered);
     let mut left_out = BTreeMap::new();
     let mut scratch = Scratch::default();

@@ -143,24 +143,26 @@ impl Member {
         }
         let padded = self.padded(zeroes.start, zeroes.end - zeroes.start);
         let (head, tail) = (zeroes.start > padded.start, zeroes.end < padded.end);
-        if (head || tail) && self.meets(&padded, head && tail) {
-            let block = self.read_all(padded.clone()).await?;
-            return self.write_around(padded, block, &zeroes, flags).await;
-        }
-        let unit = self.alignment();
-        let inside =
-            padded.start + if head { unit } else { 0 }..padded.end - if tail { unit } else { 0 };
-        let (first, last) = (padded.start..inside.start, inside.end..padded.end);
-        let (first_block, last_block) =
-            (self.read_all(first.clone()).await?, self.read_all(last.clone()).await?);
-        if head {
+        let mut written = head || tail;
+        if written && self.meets(&padded, head && tail) {
+            let blocks = self.read_all(padded.clone()).await?;
+            self.write_around(padded, blocks, &zeroes, flags).await?;
+        } else {
+            let unit = self.alignment();
+            let first = padded.start..padded.start + if head { unit } else { 0 };
+            let last = padded.end - if tail { unit } else { 0 }..padded.end;
+            let inside = first.end..last.start;
+            let first_block = self.read_all(first.clone()).await?;
+            let last_block = self.read_all(last.clone()).await?;
             self.write_around(first, first_block, &zeroes, flags).await?;
-        }
-        if !inside.is_empty() && self.zero_aligned(inside, flags).await? {
-            self.force(flags).await?;
-        }
-        if tail {
+            if !inside.is_empty() {
+                written |= self.zero_aligned(inside, flags).await?;
+            }
             self.write_around(last, last_block, &zeroes, flags).await?;
+        }
+        // As bdrv_driver_pwritev does after writes that the child cannot force.
+        if written && flags.fua && !self.limits.write_fua {
+            self.child.device.flush().await?;
         }
         Ok(())
     }
@@ -171,7 +173,7 @@ impl Member {
         padded.end - padded.start <= blocks * self.alignment()
     }
 
-    /// Writes blocks with zeroes in them.
+    /// Writes blocks with zeroes in them; no block at all is nothing to write.
     async fn write_around(
         &self,
         blocks: Range<u64>,
@@ -179,16 +181,12 @@ impl Member {
         zeroes: &Range<u64>,
         flags: Flags,
     ) -> Result<()> {
-        let from = index(zeroes.start.saturating_sub(blocks.start));
-        let to = index(zeroes.end.min(blocks.end) - blocks.start);
-        data[from..to].fill(0);
-        self.write_all(blocks.start, data.freeze(), self.supported(flags)).await?;
-        self.force(flags).await
-    }
-
-    /// As bdrv_driver_pwritev does after writes that the child cannot force.
-    async fn force(&self, flags: Flags) -> Result<()> {
-        if flags.fua && !self.limits.write_fua { self.child.device.flush().await } else { Ok(()) }
+        let from = zeroes.start.max(blocks.start) - blocks.start;
+        let to = zeroes.end.min(blocks.end).saturating_sub(blocks.start);
+        if from < to {
+            data[index(from)..index(to)].fill(0);
+        }
+        self.write_all(blocks.start, data.freeze(), self.supported(flags)).await
     }
 
     /// Says whether some of the zeroes had to be written as data. As bdrv_co_do_pwrite_zeroes:

@@ -139,7 +139,8 @@ pub(super) enum Command {
     /// Say which environments this machine has, what the others lack, and how to get it.
     ///
     /// Simulated disks and files are all that most commands need. Real gluster takes libgfapi and a glusterd: one
-    /// of this machine in a private namespace, one in a container, or one that is there already.
+    /// of this machine in a private namespace, one in a container, or one that is there already. `quorate diff` takes a
+    /// qemu-storage-daemon and a qemu-io.
     #[command(after_help = DOCTOR_EXIT_CODES)]
     Doctor(DoctorArgs),
     /// Print a script that completes commands, scenario names excepted.
@@ -457,6 +458,8 @@ pub(super) enum Surroundings {
     Container,
     /// A glusterd that is there already.
     Host,
+    /// The real QEMU.
+    Qemu,
 }
 
 #[derive(Debug, Args)]

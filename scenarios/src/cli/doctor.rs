@@ -2,13 +2,15 @@
 
 use super::{
     DoctorArgs, Format, Host,
-    args::Surroundings::{self, Container, Files, Gluster, Namespace, Sim},
+    args::Surroundings::{self, Container, Files, Gluster, Namespace, Qemu, Sim},
     describe,
     error::CliError,
     exit,
 };
+use crate::diff;
 use clap::ValueEnum;
 use quorate_glusterd::{Leftover, image, leftovers, missing};
+use quorate_qemu::Program;
 use serde::Serialize;
 use std::{env, io, iter};
 
@@ -53,7 +55,9 @@ pub(super) fn doctor(args: &DoctorArgs, host: &mut Host<'_>) -> Result<u8, CliEr
         left = leftovers();
     }
     let findings = Findings {
-        environments: [Sim, Files, Namespace, Container, Surroundings::Host].map(finding).into(),
+        environments: [Sim, Files, Namespace, Container, Surroundings::Host, Qemu]
+            .map(finding)
+            .into(),
         leftovers: left.iter().map(Leftover::to_string).collect(),
     };
     let text = match args.format {
@@ -91,6 +95,7 @@ fn finding(which: Surroundings) -> Finding {
         Gluster | Surroundings::Host => {
             ("real gluster that is there already", gluster(missing::existing()))
         }
+        Qemu => ("the real QEMU, to compare with", qemu().err().into_iter().collect()),
     };
     let there = missing.is_empty();
     let no_image = there && which == Container && !image::is_there();
@@ -112,6 +117,16 @@ fn files() -> Result<(), Lacking> {
         what: format!("{} takes no files: {error}", env::temp_dir().display()),
         remedy: "set TMPDIR to a directory with room, where you may write".into(),
     })
+}
+
+/// Whether there is a QEMU that `quorate diff` can compare with.
+fn qemu() -> Result<(), Lacking> {
+    let lacking = |what: String, remedy: &str| Lacking { what, remedy: remedy.into() };
+    let program = Program::find().map_err(|missing| {
+        lacking(missing.to_string(), "or name its directory: quorate diff --qemu DIR")
+    })?;
+    diff::probe(&program)
+        .map_err(|error| lacking(error.to_string(), "look whether it runs by hand"))
 }
 
 fn text(findings: &Findings, host: &Host<'_>) -> String {

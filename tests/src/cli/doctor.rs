@@ -22,7 +22,7 @@ fn whatever_is_not_here_comes_with_a_remedy_and_can_be_required() {
         gluster |= there && ["namespace", "container"].contains(&name);
         names.push(name);
     }
-    assert_eq!(names, ["sim", "files", "namespace", "container", "host"]);
+    assert_eq!(names, ["sim", "files", "namespace", "container", "host", "qemu"]);
     check_required("gluster", gluster);
 }
 
@@ -44,7 +44,7 @@ fn an_environment_that_nobody_knows_is_refused() {
     let answer = quorate(&["doctor", "--require", "ceph"]);
     assert_eq!((answer.code, &*answer.out), (exit::USAGE, ""));
     assert!(
-        answer.err.contains("sim, files, gluster, namespace, container, host"),
+        answer.err.contains("sim, files, gluster, namespace, container, host, qemu"),
         "{}",
         answer.err
     );

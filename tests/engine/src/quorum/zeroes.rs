@@ -80,6 +80,7 @@ fn zeroes_go_on_behind_what_ran_again_as_a_write() {
     assert_eq!(bed.zero(1500, 2000, Flags::FUA), Ok(()));
     bed.saw(&[
         "c0 read 1024+512",
+        "c0 read 3072+512",
         "c0 write 1024+512 A.",
         "! c0 write ENOTSUP 2+5",
         "! q failure 2+5",
@@ -88,9 +89,9 @@ fn zeroes_go_on_behind_what_ran_again_as_a_write() {
         "c0 write 1024+1024 A.",
         "c0 write 2048+512 .A",
         "c0 read 2048+512",
+        "c0 read 3072+512",
         "c0 write 2048+512 .",
         "c0 zero 2560+512 fua",
-        "c0 read 3072+512",
         "c0 write 3072+512 .A",
         "c0 flush",
         "c0 flush",
@@ -173,9 +174,9 @@ fn the_edges_of_unaligned_zeroes_are_written() {
     assert_eq!(bed.zero(500, 1100, UNMAP), Ok(()));
     bed.saw(&[
         "c0 read 0+512",
+        "c0 read 1536+512",
         "c0 write 0+512 A.",
         "c0 zero 512+1024 unmap",
-        "c0 read 1536+512",
         "c0 write 1536+512 .A",
     ]);
     assert_eq!(bed.zero(600, 100, Flags::NONE), Ok(()));
@@ -202,9 +203,9 @@ fn forced_zeroes_are_durable_to_their_edges() {
     assert_eq!(able.zero(500, 1100, Flags::FUA), Ok(()));
     able.saw(&[
         "c0 read 0+512",
+        "c0 read 1536+512",
         "c0 write 0+512 A. fua",
         "c0 zero 512+1024 fua",
-        "c0 read 1536+512",
         "c0 write 1536+512 .A fua",
     ]);
 }
