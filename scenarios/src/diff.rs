@@ -4,6 +4,7 @@
 //! - `engine`, `hand`, `wire`, `event`: QEMU as an engine of the runner, over NBD and QMP,
 //! - `story`: what an array did, and where two part,
 //! - `known`: what is known to differ, and why,
+//! - [`corpus`]: cases with QEMU's answers, as text,
 //! - [`errno`]: which error a request comes to, of all that there are, as `qemu-io` says it,
 //! - [`options`]: what is refused of an array's options, and in which words,
 //! - [`script`]: the same shown with QEMU's own tools,
@@ -11,6 +12,7 @@
 
 mod by_seed;
 mod case;
+pub mod corpus;
 mod draws;
 mod engine;
 pub mod errno;

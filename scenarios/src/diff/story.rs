@@ -4,14 +4,17 @@
 //! requests to disks, events, answers. In which order disks are asked within a turn is not seen where each
 //! has a connection of its own.
 
+mod words;
+
 use crate::runner::Finished;
 use quorate_engine::{Errno, Event, Image};
 use quorate_faults::rule::{OpKind, Origin};
 use quorate_reports::{
     GuestOp, Outcome, RequestId, What, qapi,
-    trace::{Answer, Change, ChildCall, Payload},
+    trace::{Answer, Change, ChildCall},
 };
 use std::collections::BTreeSet;
+use words::{answer, call_words};
 
 /// What an array did.
 #[derive(Clone, Debug, Default)]
@@ -121,6 +124,11 @@ impl Story {
             events: Vec::new(),
             answered: Vec::new(),
         });
+    }
+
+    /// What disks hold at the end.
+    pub(super) fn media(&self) -> &[Image] {
+        &self.media
     }
 
     /// How many requests disks were asked, and how many events there were.
@@ -300,58 +308,6 @@ fn is_seen(kind: OpKind) -> bool {
 
 fn beside(ours: &str, theirs: &str) -> String {
     format!("ours: {ours}\nQEMU: {theirs}")
-}
-
-impl Turn {
-    fn words(&self) -> String {
-        let began = match &self.began {
-            Began::Asked(id, op) => format!("{id} asks for {}", op_words(op)),
-            Began::Replied(child, ordinal, None) => format!("c{child} has done #{ordinal}"),
-            Began::Replied(child, ordinal, Some(errno)) => {
-                format!("c{child} fails #{ordinal} with {errno}")
-            }
-            Began::Changed(Some(name)) => format!("{name} joins or leaves"),
-            Began::Changed(None) => "a change of children is refused".into(),
-        };
-        let events = self.events.iter().map(qapi::text);
-        let calls = self.asked.iter().map(call_words);
-        let answers =
-            self.answered.iter().map(|(id, outcome)| format!("{id}: {}", answer(outcome)));
-        let all: Vec<_> = events.chain(calls).chain(answers).collect();
-        match all.is_empty() {
-            true => format!("{began}, and nothing follows"),
-            false => format!("{began}; {}", all.join(", ")),
-        }
-    }
-}
-
-fn op_words(op: &GuestOp) -> String {
-    match op {
-        GuestOp::Read { offset, bytes } => format!("read {offset}+{bytes}"),
-        GuestOp::Write { offset, data, .. } => format!("write {offset}+{}", data.len()),
-        GuestOp::WriteZeroes { offset, bytes, .. } => format!("zeroes {offset}+{bytes}"),
-        GuestOp::Flush => "flush".into(),
-        other => format!("{other:?}"),
-    }
-}
-
-fn call_words(call: &ChildCall) -> String {
-    let ChildCall { child, ordinal, kind, offset, bytes, flags, payload, .. } = call;
-    let fua = if flags.fua { " fua" } else { "" };
-    let unmap = if flags.may_unmap { " unmap" } else { "" };
-    let data =
-        if payload.bytes > 0 { format!(" of {:08x}", payload.hash >> 32) } else { String::new() };
-    format!("c{child} #{ordinal} {} {offset}+{bytes}{fua}{unmap}{data}", kind.word())
-}
-
-fn answer(outcome: &Outcome) -> String {
-    match (outcome, outcome.error()) {
-        (_, Some(errno)) => errno.to_string(),
-        (Outcome::Data(Ok(data)), _) => {
-            format!("{} bytes {:08x}", data.len(), Payload::of(data).hash >> 32)
-        }
-        _ => "done".into(),
-    }
 }
 
 /// What can differ.

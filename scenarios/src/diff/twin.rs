@@ -212,7 +212,7 @@ fn violated(
 }
 
 /// Runs a scenario, and catches what panics.
-fn played(
+pub(super) fn played(
     scenario: &Scenario,
     engine: &dyn Engine,
     scratch: &mut Scratch,
@@ -245,7 +245,7 @@ impl Judge for Twin {
 }
 
 /// An engine whose children are behind NBD.
-struct OverNbd(Option<Arc<dyn Engine>>);
+pub(super) struct OverNbd(pub(super) Option<Arc<dyn Engine>>);
 
 impl Engine for OverNbd {
     fn open(&self, scenario: &Scenario, parts: Parts) -> Opening {

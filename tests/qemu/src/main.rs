@@ -2,28 +2,20 @@
 //!
 //! Where there is no QEMU these say so and pass, unless `QUORATE_REQUIRE` names `qemu`.
 
-#[path = "../../engine/src/bed.rs"]
-#[expect(dead_code, reason = "the engine's own tests ask for more")]
-mod bed;
+mod corpus;
 mod daemon;
 mod errno;
 mod findings;
 mod io;
 mod iotests;
+mod models;
 mod options;
-mod reads;
 #[path = "../../gfapi/src/require.rs"]
 mod require;
 #[path = "../../engine/src/options/rows.rs"]
 mod rows;
 mod scripts;
-mod sequences;
-#[path = "../../engine/src/stage.rs"]
-#[expect(dead_code, reason = "the engine's own tests ask for more")]
-mod stage;
-#[path = "../../engine/src/task.rs"]
-#[expect(dead_code, reason = "the engine's own tests ask for more")]
-mod task;
+mod twin;
 
 use quorate_qemu::{Answer, Child, Program, Request};
 use std::{
