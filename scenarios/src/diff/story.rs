@@ -13,7 +13,7 @@ use quorate_reports::{
     GuestOp, Outcome, RequestId, What, qapi,
     trace::{Answer, Change, ChildCall},
 };
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use words::{answer, call_words};
 
 /// What an array did.
@@ -69,15 +69,14 @@ pub(super) enum Grain {
 impl Story {
     pub(super) fn of(run: &Finished) -> Self {
         let mut story = Self { turns: Vec::new(), opened: true, media: run.media.clone() };
-        let mut seen = BTreeSet::new();
+        let mut seen = BTreeMap::new();
         for entry in &run.trace.entries {
             match (&entry.what, entry.request) {
                 (What::NotOpened(_), _) => story.opened = false,
                 (What::Invoke(op), Some(id)) => story.begin(Began::Asked(id, op.clone())),
                 (What::Reply { child, ordinal, answer }, _) => {
-                    if let Some(error) =
-                        error(answer).filter(|_| seen.contains(&(*child, *ordinal)))
-                    {
+                    let bytes = seen.get(&(*child, *ordinal)).copied();
+                    if let Some(error) = bytes.and_then(|bytes| error(answer, bytes)) {
                         story.begin(Began::Replied(*child, *ordinal, error));
                     }
                 }
@@ -91,7 +90,7 @@ impl Story {
                     story.begin(Began::Changed(name));
                 }
                 (What::Submit(call), _) if is_seen(call.kind) => {
-                    seen.insert((call.child, call.ordinal));
+                    seen.insert((call.child, call.ordinal), call.bytes);
                     if let Some(turn) = story.turns.last_mut() {
                         // Whose request it is for is not said over NBD.
                         turn.asked.push(ChildCall { origin: Origin::Guest, ..call.clone() });
@@ -292,9 +291,10 @@ impl Story {
     }
 }
 
-/// What a disk failed with, if it was asked for what is compared.
-fn error(answer: &Answer) -> Option<Option<Errno>> {
+/// What a disk failed with, if it was asked for what is compared: of so many bytes, fewer are none.
+fn error(answer: &Answer, bytes: u64) -> Option<Option<Errno>> {
     match answer {
+        Answer::Data(Ok(data)) if data.bytes < bytes => Some(Some(Errno::EIO)),
         Answer::Data(answer) => Some(answer.err()),
         Answer::Done(answer) => Some(answer.err()),
         Answer::Length(_) | Answer::Status(_) | Answer::Abandoned => None,
