@@ -8,6 +8,7 @@
 
 mod around;
 mod array;
+mod client;
 mod cycle;
 mod lost;
 mod members;
@@ -39,7 +40,8 @@ struct Finding {
     show: fn(&Program) -> Result<bool, Error>,
 }
 
-const FINDINGS: [&[Finding]; 10] = [
+const FINDINGS: [&[Finding]; 11] = [
+    &client::FINDINGS,
     &overlap::FINDINGS,
     &members::FINDINGS,
     &lost::FINDINGS,
