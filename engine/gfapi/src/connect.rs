@@ -3,7 +3,7 @@
 use crate::{
     Patience,
     file::{Mounted, c_text},
-    instance::Instance,
+    instance::Uninitialised,
 };
 use glusterfs_sys::Api;
 use libc::{ENOTCONN, ETIMEDOUT};
@@ -28,17 +28,16 @@ pub(crate) fn connect(api: &'static Api, patience: Patience, cluster: &Cluster) 
     let (tell, told) = mpsc::channel();
     quorate_pool::detach(move || {
         let connect = || {
-            let instance = Instance::new(api, &volume)?;
+            let client = Uninitialised::new(api, &volume)?;
             for (server, host) in servers.iter().zip(&hosts) {
-                instance.server(server, host)?;
+                client.server(server, host)?;
             }
-            instance.logging(&logfile, debug).map_err(|refusal| {
+            client.logging(&logfile, debug).map_err(|refusal| {
                 let text = Some(format!("gluster cannot log to {logfile:?}"));
                 Refusal { text, ..refusal }
             })?;
-            instance.keep_what_fails_to_sync()?;
-            instance.init()?;
-            Ok(instance)
+            client.keep_what_fails_to_sync()?;
+            client.init()
         };
         // If nobody is patient any more, the instance ends here.
         let _ = tell.send(connect());

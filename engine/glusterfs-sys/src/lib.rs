@@ -128,6 +128,7 @@ api! {
     "GFAPI_3.4.0" fn glfs_set_logging(fs: *mut glfs_t, logfile: *const c_char, loglevel: c_int) -> c_int;
     "GFAPI_3.4.0" fn glfs_set_xlator_option(fs: *mut glfs_t, xlator: *const c_char, key: *const c_char, value: *const c_char) -> c_int;
     "GFAPI_3.4.0" fn glfs_init(fs: *mut glfs_t) -> c_int;
+    "GFAPI_3.6.0" fn glfs_get_volfile(fs: *mut glfs_t, buf: *mut c_void, len: size_t) -> ssize_t;
     "GFAPI_3.4.0" fn glfs_fini(fs: *mut glfs_t) -> c_int;
     "GFAPI_3.4.0" fn glfs_open(fs: *mut glfs_t, path: *const c_char, flags: c_int) -> *mut glfs_fd_t;
     "GFAPI_3.4.0" fn glfs_creat(fs: *mut glfs_t, path: *const c_char, flags: c_int, mode: mode_t) -> *mut glfs_fd_t;

@@ -26,7 +26,7 @@ impl fmt::Display for LoadError {
             Self::Library(why) => write!(
                 f,
                 "libgfapi.so.0 cannot be loaded ({why}): install GlusterFS's client library \
-                 (libgfapi0 on Debian and Fedora)"
+                 (Debian: glusterfs-common, Fedora: libgfapi0)"
             ),
             Self::Symbol { name, version } => {
                 write!(f, "libgfapi.so.0 has no {name}@{version}: install GlusterFS 6 or newer")

@@ -43,7 +43,8 @@ impl Missing {
         match self {
             Self::Root => "run it as root, such as with sudo".into(),
             Self::Program { debian, fedora, .. } => packages(debian, fedora),
-            Self::Library(_) => packages("libgfapi0", "libgfapi0"),
+            // Debian's libgfapi0 comes without what libgfapi loads by itself, and then no volume is found.
+            Self::Library(_) => packages("glusterfs-common", "libgfapi0"),
             Self::Namespaces(_) => {
                 "run it where `unshare --net --mount --pid --fork true` works: on the machine \
                                     itself, or in a container that is privileged"

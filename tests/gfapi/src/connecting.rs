@@ -32,7 +32,7 @@ fn libgfapi_is_told_everything_before_it_connects() {
         "init".into(),
     ];
     fake.wait_for("ended");
-    expected.extend(["fini".into(), "ended".into()]);
+    expected.extend(["volfile".into(), "fini".into(), "ended".into()]);
     assert_eq!(fake.journal(), expected, "each server once");
 }
 
@@ -45,6 +45,40 @@ fn a_volume_that_is_not_there_is_refused_with_its_error_number() {
         assert_eq!(refused, Some(Refusal { errno, text: None }));
         fake.wait_for("ended");
     }
+}
+
+/// libgfapi would free what its timer looks at two minutes later.
+#[test]
+fn what_was_never_initialised_is_not_ended() {
+    let fake = Fake::new("unloggable", b"");
+    let (servers, logfile) = (vec![fake.server()], "/nowhere/log".into());
+    let cluster = Cluster { servers, volume: "unloggable".into(), debug: 4, logfile };
+    let refused = block_on(library(Patience::USUAL).connect(&cluster)).err().unwrap();
+    assert_eq!(refused.errno, libc::ENOENT);
+    assert_eq!(refused.text.unwrap(), r#"gluster cannot log to "/nowhere/log""#);
+    let refused = fake.journal();
+    assert_eq!(refused.last().unwrap(), "logging /nowhere/log 4");
+    // What is ended is another one, of which it is known when.
+    drop(fake.volume());
+    fake.wait_for("volfile");
+    fake.wait_for("ended");
+    let since = fake.journal().split_off(refused.len());
+    let ends = since.iter().filter(|line| *line == "fini").count();
+    assert_eq!((&*since[0], ends), ("new unloggable", 1), "{since:?}");
+}
+
+/// The same: it fails before it has begun where libgfapi is there and gluster's translators are not.
+#[test]
+fn what_is_being_initialised_is_not_ended() {
+    let fake = Fake::new("unbegun", b"");
+    fake.how(How::Unbegun);
+    let refused = fake.connect(vec![fake.server()], Patience::USUAL).err();
+    assert_eq!(refused, Some(Refusal { errno: libc::ENOENT, text: None }));
+    fake.wait_for("volfile");
+    assert!(!fake.journal().contains(&"fini".into()));
+    fake.how(How::Inside);
+    fake.initialised();
+    fake.wait_for("ended");
 }
 
 #[test]

@@ -34,6 +34,9 @@ struct State {
     how: How,
     pending: Vec<Pending>,
     journal: Vec<String>,
+    initialised: bool,
+    /// The addresses of instances that are of no use any more and may not be ended, for LeakSanitizer to find.
+    left: Vec<usize>,
 }
 
 /// When calls are answered.
@@ -46,6 +49,8 @@ pub(crate) enum How {
     Held,
     /// Not at all: they are not taken. With 0 the error number stays what it was.
     Refused(i32),
+    /// Not at all: an initialisation fails before it has begun. No other call comes to that.
+    Unbegun,
 }
 
 /// A call that was submitted.
@@ -160,6 +165,18 @@ impl Fake {
         self.wait(|state| state.journal.iter().any(|entry| entry == line).then_some(()));
     }
 
+    /// An initialisation is over.
+    pub(crate) fn initialised(&self) {
+        self.state().initialised = true;
+        self.changed.notify_all();
+    }
+
+    /// However long that takes.
+    fn wait_initialised(&self) {
+        let state = self.changed.wait_while(self.state(), |state| !state.initialised);
+        drop(state.expect("a test has failed under this lock"));
+    }
+
     /// What is in flight, in the order in which it was submitted.
     pub(crate) fn in_flight(&self) -> Vec<What> {
         self.state().pending.iter().map(|pending| pending.what.clone()).collect()
@@ -218,6 +235,7 @@ impl Fake {
                 return -1;
             }
             How::Inside => state.take_effect(&what),
+            How::Unbegun => panic!("{what:?} without an initialisation"),
         };
         drop(state);
         whom.tell(told);

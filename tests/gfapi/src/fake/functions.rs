@@ -15,6 +15,7 @@ pub(super) static API: Api = Api {
     glfs_set_logging: set_logging,
     glfs_set_xlator_option: set_xlator_option,
     glfs_init: init,
+    glfs_get_volfile: get_volfile,
     glfs_fini: fini,
     glfs_open: open,
     glfs_creat: creat,
@@ -147,6 +148,11 @@ unsafe extern "C" fn set_logging(fs: *mut glfs_t, file: *const c_char, level: c_
     // SAFETY: an instance that is alive, and a string of C.
     let (fake, file) = unsafe { (&object(fs).fake, text(file)) };
     fake.note(format!("logging {file} {level}"));
+    if file.starts_with("/nowhere/") {
+        fake.state().left.push(fs.expose_provenance());
+        set_errno(libc::ENOENT);
+        return -1;
+    }
     0
 }
 
@@ -167,7 +173,22 @@ unsafe extern "C" fn init(fs: *mut glfs_t) -> c_int {
     // SAFETY: an instance that is alive.
     let fake = unsafe { &object(fs).fake };
     fake.note("init".into());
-    small(block(fake, What::Init))
+    if fake.state().how == How::Unbegun {
+        set_errno(libc::ENOENT);
+        return -1;
+    }
+    let ret = block(fake, What::Init);
+    fake.initialised();
+    small(ret)
+}
+
+unsafe extern "C" fn get_volfile(fs: *mut glfs_t, _: *mut c_void, bytes: size_t) -> ssize_t {
+    assert_eq!(bytes, 0);
+    // SAFETY: an instance that is alive.
+    let fake = unsafe { &object(fs).fake };
+    fake.note("volfile".into());
+    fake.wait_initialised();
+    0
 }
 
 unsafe extern "C" fn fini(fs: *mut glfs_t) -> c_int {
