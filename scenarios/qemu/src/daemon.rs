@@ -62,6 +62,8 @@ pub struct Daemon<C> {
     arrays: BTreeMap<Client, Vec<String>>,
     /// What its main thread does.
     thread: File,
+    /// What that sleeps upon, if this process may see it.
+    call: Option<File>,
     held: Vec<Held>,
     /// How many requests to children that had to wait, replies and events there ever were.
     arrived: u64,
@@ -178,6 +180,7 @@ impl<C: Child> Daemon<C> {
         let pid = process.id();
         let thread = File::open(format!("/proc/{pid}/task/{pid}/stat"));
         let thread = thread.map_err(during("its state is looked at"))?;
+        let call = File::open(format!("/proc/{pid}/task/{pid}/syscall")).ok();
         let mut daemon = Self {
             lifeline: None,
             process,
@@ -201,6 +204,7 @@ impl<C: Child> Daemon<C> {
             children: BTreeMap::new(),
             arrays: BTreeMap::new(),
             thread,
+            call,
             held: Vec::new(),
             arrived: 0,
             patience: turn::PATIENCE,

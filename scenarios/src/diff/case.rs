@@ -2,7 +2,7 @@
 
 use crate::model::{Action, Number, Request, Scenario, ZeroFlag, Zeroes};
 use quorate_engine::{Limits, ZeroFlags, quorum::options::Overlap};
-use quorate_faults::{fault::Fault, rule::Rule, text::Size};
+use quorate_faults::{device::Frozen, fault::Fault, rule::Rule, text::Size};
 use quorate_qemu::Abilities;
 
 /// The scenario as both sides run it: as it is, but for what NBD cannot ask or a child over NBD cannot be, and
@@ -83,8 +83,20 @@ pub(super) fn is_ordered(scenario: &Scenario) -> Option<&'static str> {
     if is_timed(scenario) {
         return Some("what befalls its disks is a matter of time");
     }
+    if hangs(scenario) {
+        return Some(
+            "a disk never answers: its run may end before everything has come that QEMU asks",
+        );
+    }
     let blocks = (0..scenario.disks()).any(|n| scenario.disk(n).limits.request_alignment > 1);
     blocks.then_some("where QEMU goes on behind a failed read (D6) is told from other differences by the order only")
+}
+
+/// Whether a disk goes without answering.
+fn hangs(scenario: &Scenario) -> bool {
+    let freezes = |step: &Action| matches!(step, Action::Freeze { how: Frozen::Hung, .. });
+    let hangs = |rule: &Rule| matches!(rule.r#do, Fault::Hang { .. });
+    scenario.rules.iter().any(hangs) || scenario.scripts().flatten().any(freezes)
 }
 
 /// Whether something that befalls its disks is a matter of time.

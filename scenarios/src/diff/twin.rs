@@ -188,7 +188,7 @@ impl Twin {
                 && one.until_change(&mut other)
             {
                 known.push(why);
-            } else if one.until_unread(&mut other) {
+            } else if grain == Grain::Turns && one.until_unread(&mut other) {
                 known.push(Known::WritesUnread);
             }
         }

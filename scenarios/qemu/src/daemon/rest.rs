@@ -9,7 +9,7 @@ impl<C: Child> Daemon<C> {
     /// in: requests, replies, and events.
     ///
     /// What this process sends wakes its main thread at once, and that sleeps again only when there is nothing left that
-    /// it could do. So nothing is asked of it. Files that it reads or writes in other threads are not waited for.
+    /// it could do, or, now and then, for a lock that another thread has. So nothing is asked of it. Files that it reads or writes in other threads are not waited for.
     ///
     /// # Errors
     /// The daemon is gone, or busy without end.
@@ -24,7 +24,7 @@ impl<C: Child> Daemon<C> {
             let arrived = self.take_in(Duration::ZERO)?;
             if arrived {
                 looks = 0;
-            } else if state == Some(b'S') {
+            } else if state == Some(b'S') && !self.waits_for_lock() {
                 return Ok(());
             } else if looks < LOOKS_QUICK {
                 thread::yield_now();
@@ -34,6 +34,15 @@ impl<C: Child> Daemon<C> {
             looks += 1;
         }
         Err(self.silent("a rest"))
+    }
+
+    /// Whether its main thread sleeps as another one of its threads has a lock: it goes on by itself.
+    fn waits_for_lock(&self) -> bool {
+        let mut text = [0; 64];
+        let count = self.call.as_ref().and_then(|call| call.read_at(&mut text, 0).ok());
+        let text = &text[..count.unwrap_or(0)];
+        let number = text.split(|&byte| byte == b' ').next().unwrap_or_default();
+        number == libc::SYS_futex.to_string().as_bytes()
     }
 
     /// What its main thread does, in a letter of Linux's; nothing if it is no more.
