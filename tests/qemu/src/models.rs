@@ -89,7 +89,7 @@ fn notices(program: &Program, pace: Pace, mistakes: &[Mistake]) {
         mistakes.iter().map(|&mistake| (mistake, of(Some(mistake)))).collect();
     let mut scratch = Scratch::default();
     let (mut cases, mut noticed) = (0, BTreeMap::new());
-    for seed in first..first.saturating_add(CASES) {
+    for seed in (0..CASES).map(|number| first.wrapping_add(number)) {
         if unnoticed.is_empty() {
             break;
         }
