@@ -24,7 +24,7 @@ impl<C: Child> Daemon<C> {
             let arrived = self.take_in(Duration::ZERO)?;
             if arrived {
                 looks = 0;
-            } else if state == Some(b'S') && !self.waits_for_lock() {
+            } else if state == Some(b'S') && !self.goes_on() {
                 return Ok(());
             } else if looks < LOOKS_QUICK {
                 thread::yield_now();
@@ -36,13 +36,14 @@ impl<C: Child> Daemon<C> {
         Err(self.silent("a rest"))
     }
 
-    /// Whether its main thread sleeps as another one of its threads has a lock: it goes on by itself.
-    fn waits_for_lock(&self) -> bool {
+    /// Whether its main thread goes on by itself: it sleeps as another one of its threads has a lock; or it was
+    /// about to sleep and did not, or has just been woken.
+    fn goes_on(&self) -> bool {
         let mut text = [0; 64];
         let count = self.call.as_ref().and_then(|call| call.read_at(&mut text, 0).ok());
         let text = &text[..count.unwrap_or(0)];
         let number = text.split(|&byte| byte == b' ').next().unwrap_or_default();
-        number == libc::SYS_futex.to_string().as_bytes()
+        number == libc::SYS_futex.to_string().as_bytes() || number.starts_with(b"running")
     }
 
     /// What its main thread does, in a letter of Linux's; nothing if it is no more.
