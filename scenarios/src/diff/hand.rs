@@ -298,18 +298,18 @@ impl Hand {
     fn until_quiet(&mut self) -> Result<(), Error> {
         let (Some(daemon), Some(open)) = (&mut self.daemon, &mut self.open) else { return Ok(()) };
         daemon.rest()?;
-        match has_something(daemon, open) {
-            true => Ok(()),
-            false => Err(Error::Protocol("neither a reply nor a request to a child".into())),
+        if !has_something(daemon, open) {
+            // It was not the end of it: a request in flight comes to something.
+            until_something(daemon, open)?;
+            daemon.rest()?;
         }
+        Ok(())
     }
 
     /// Waits until there is anything to do.
     fn until_busy(&mut self) -> Result<(), Error> {
         let (Some(daemon), Some(open)) = (&mut self.daemon, &mut self.open) else { return Ok(()) };
-        while !has_something(daemon, open) {
-            daemon.until_arrived(daemon.arrived() + 1, PATIENCE)?;
-        }
+        until_something(daemon, open)?;
         // What it has to report of a request comes before the answer, but on another connection.
         if open.tickets.iter().any(|(ticket, reply)| reply.is_none() && daemon.has_reply(*ticket)) {
             daemon.rest()?;
@@ -485,6 +485,16 @@ fn has_something(daemon: &Daemon<Door>, open: &Open) -> bool {
     let waits =
         |(ticket, reply): &(Ticket, _)| Option::is_none(reply) && !daemon.has_reply(*ticket);
     !daemon.held().is_empty() || !open.tickets.iter().any(waits)
+}
+
+/// Waits until there is.
+fn until_something(daemon: &mut Daemon<Door>, open: &Open) -> Result<(), Error> {
+    while !has_something(daemon, open) {
+        if !daemon.until_arrived(daemon.arrived() + 1, PATIENCE)? {
+            return Err(Error::Protocol("neither a reply nor a request to a child".into()));
+        }
+    }
+    Ok(())
 }
 
 /// The children of an array: their names in it, and their nodes'.
