@@ -27,9 +27,13 @@ use std::{
 
 /// The real QEMU, for one run at a time.
 #[derive(Clone)]
-pub(super) struct Qemu(pub(super) Arc<Mutex<Hand>>);
+pub(super) struct Qemu(Arc<Mutex<Hand>>);
 
 impl Qemu {
+    pub(super) fn new(hand: Hand) -> Self {
+        Self(Arc::new(Mutex::new(hand)))
+    }
+
     pub(super) fn hand(&self) -> MutexGuard<'_, Hand> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }

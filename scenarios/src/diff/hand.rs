@@ -1,6 +1,6 @@
 //! A daemon in hand: the array that is open in it, and whose turn it is.
 
-use super::{engine::done, event, wire::heard};
+use super::{engine::done, event, twin::Pace, wire::heard};
 use crate::{
     model::{Action, Array, Scenario},
     runner::Parts,
@@ -19,15 +19,6 @@ use std::{
     task::{Context, Poll, Waker},
     time::Duration,
 };
-
-/// When the run goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pace {
-    /// Once QEMU waits for a disk: so it sees every answer of a disk by itself.
-    Ordered,
-    /// As soon as there is anything to do.
-    Fast,
-}
 
 /// A daemon, and what is open in it.
 pub(super) struct Hand {

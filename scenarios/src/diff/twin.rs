@@ -3,7 +3,7 @@
 use super::{
     Known, case,
     engine::Qemu,
-    hand::{self, Hand},
+    hand::Hand,
     story::{Grain, Parting, Story},
     tally::{Tallied, Tally},
     wire::Wired,
@@ -47,6 +47,12 @@ pub struct Both {
     pub ours: Finished,
     /// That of QEMU.
     pub theirs: Finished,
+    /// How many answers to requests were compared: up to where the case meets what is known.
+    pub requests: u64,
+    /// How many requests to children were.
+    pub child_ios: u64,
+    /// How many events were.
+    pub events: u64,
     /// What was met of what is known.
     pub known: Vec<Known>,
     /// Where they part: in what, the request, and how.
@@ -114,15 +120,11 @@ impl Twin {
     pub fn compare(&self, scenario: &Scenario, scratch: &mut Scratch) -> Result<Both, NotCompared> {
         let compared = self.try_compare(scenario, scratch);
         match &compared {
-            Ok(both) => {
-                let story = Story::of(&both.ours);
-                let (child_ios, events) = story.sizes();
-                self.tally.add(&both.known, |tally| {
-                    tally.requests += story.answers();
-                    tally.child_ios += child_ios;
-                    tally.events += events;
-                });
-            }
+            Ok(both) => self.tally.add(&both.known, |tally| {
+                tally.requests += both.requests;
+                tally.child_ios += both.child_ios;
+                tally.events += both.events;
+            }),
             Err(NotCompared::Unsuited(why)) => self.tally.leave_out(why),
             Err(_) => {}
         }
@@ -149,13 +151,7 @@ impl Twin {
         scratch: &mut Scratch,
     ) -> Result<Both, NotCompared> {
         let idle = self.idle().pop();
-        let qemu = idle.unwrap_or_else(|| {
-            let pace = match self.pace {
-                Pace::Ordered => hand::Pace::Ordered,
-                Pace::Fast => hand::Pace::Fast,
-            };
-            Qemu(Arc::new(Mutex::new(Hand::new(&self.program, pace))))
-        });
+        let qemu = idle.unwrap_or_else(|| Qemu::new(Hand::new(&self.program, self.pace)));
         qemu.hand().ready().map_err(NotCompared::Qemu)?;
         let theirs = played(scenario, &qemu, scratch)?;
         let broken = qemu.hand().take_broken();
@@ -199,7 +195,17 @@ impl Twin {
             parting.map(|Parting { check, request, reason }| violated(check, request, reason));
         // That it is gone says more than how far it came.
         let violation = violation.or(parting);
-        Ok(Both { scenario: scenario.clone(), ours, theirs, known, violation })
+        let (child_ios, events) = one.sizes();
+        Ok(Both {
+            scenario: scenario.clone(),
+            requests: one.answers(),
+            child_ios,
+            events,
+            ours,
+            theirs,
+            known,
+            violation,
+        })
     }
 }
 
