@@ -14,7 +14,7 @@ use crate::{
     runner::{Engine, Scratch},
 };
 use quorate_reports::{
-    Digest, Run, card,
+    Digest, Run, Verdict, card,
     summary::{Failure, Reach, Summary},
 };
 use serde::{Deserialize, Serialize};
@@ -95,6 +95,12 @@ pub struct Fuzz {
 pub trait Judge: Send + Sync {
     /// The run of a concrete scenario.
     fn judge(&self, scenario: &Scenario, token: &str, scratch: &mut Scratch) -> Run;
+}
+
+/// The run of a concrete scenario, also if whoever judges it panics.
+pub fn judged(judge: &dyn Judge, scenario: &Scenario, token: &str, scratch: &mut Scratch) -> Run {
+    let judged = guard::catch(|| judge.judge(scenario, token, scratch));
+    judged.unwrap_or_else(|why| attempt::without_trace(scenario, token, Verdict::Panicked, why))
 }
 
 /// A run that did not hold.

@@ -24,7 +24,7 @@ use std::{
     os::{
         fd::OwnedFd,
         unix::{
-            fs::PermissionsExt,
+            fs::{FileExt, PermissionsExt},
             net::{UnixListener, UnixStream},
         },
     },
@@ -181,6 +181,7 @@ impl<C: Child> Daemon<C> {
         let thread = File::open(format!("/proc/{pid}/task/{pid}/stat"));
         let thread = thread.map_err(during("its state is looked at"))?;
         let call = File::open(format!("/proc/{pid}/task/{pid}/syscall")).ok();
+        let call = call.filter(|call| call.read_at(&mut [0; 64], 0).is_ok());
         let mut daemon = Self {
             lifeline: None,
             process,

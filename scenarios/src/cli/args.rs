@@ -313,7 +313,7 @@ pub(super) struct DiffArgs {
     /// The directory of another qemu-storage-daemon and qemu-io than those in PATH.
     #[arg(long, value_name = "DIR")]
     pub(super) qemu: Option<PathBuf>,
-    /// Go on after a difference, and keep every one.
+    /// Go on after a difference, and keep up to 100.
     #[arg(long)]
     pub(super) keep_going: bool,
     /// Where to save differences.
@@ -503,7 +503,7 @@ Exit codes:
     0  there is no difference but known ones
     1  the program itself is broken
     2  there is no QEMU to compare with, or the command line is of no use
-  100  there is a difference
+  100  there is a difference, or a case could not be run on one side
   130  interrupted, and no difference so far";
 
 const EXIT_CODES: &str = "\

@@ -24,9 +24,14 @@ use clap::ValueEnum;
 use indicatif::ProgressBar;
 use quorate_qemu::Program;
 use quorate_reports::{Colour, Verdict, thousands, timeline};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::{
-    collections::BTreeMap, fmt::Write as _, num::NonZeroU64, path::Path, sync::Arc, time::Duration,
+    collections::BTreeMap,
+    fmt::Write as _,
+    num::NonZeroU64,
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 /// What came of one layer.
@@ -39,7 +44,8 @@ struct Row {
     seconds: f64,
     /// By what replays it.
     differences: BTreeMap<String, Difference>,
-    #[serde(skip)]
+    /// Why it ended.
+    #[serde(serialize_with = "word_of")]
     ended: Ended,
 }
 
@@ -190,12 +196,17 @@ fn compare(
         ended: Ended::Complete,
     };
     for Source { name, scenario } in cases {
-        let run = comparison.judge().judge(&scenario, &name, &mut Scratch::default());
+        if screen.host.stop.load(Ordering::Relaxed) {
+            row.ended = Ended::Interrupted;
+            break;
+        }
+        let judge = comparison.judge();
+        let run = fuzz::judged(&*judge, &scenario, &name, &mut Scratch::default());
         if run.verdict != Verdict::Held {
             screen.take(&Failed { token: name, scenario, run });
         }
     }
-    if !profiles.is_empty() || targets.is_empty() {
+    if row.ended == Ended::Complete && (!profiles.is_empty() || targets.is_empty()) {
         let fuzz = plan(layer, profiles, args, comparison.judge());
         screen.bar = bar(&fuzz, is_watched);
         let stop = screen.host.stop.clone();
@@ -418,8 +429,15 @@ fn text(row: &Row, program: &Program) -> String {
     for (known, count) in &tally.known {
         text += &format!("  known, in {} of them: {}\n", thousands(*count), known.why());
     }
+    if tally.taken_out > 0 {
+        let out = thousands(tally.taken_out);
+        text += &format!("  taken out: {out} requests that NBD cannot ask\n");
+    }
     for (why, count) in &tally.left_out {
         text += &format!("  left out {}: {why}\n", thousands(*count));
+    }
+    if row.ended != Ended::Complete {
+        text += &format!("  {}\n", ended(row.ended));
     }
     if *seconds > 0.0 {
         #[expect(clippy::cast_precision_loss, reason = "rates for people")]
@@ -431,6 +449,22 @@ fn text(row: &Row, program: &Program) -> String {
         );
     }
     text
+}
+
+/// Why a layer ended, in a word.
+fn ended(ended: Ended) -> &'static str {
+    match ended {
+        Ended::Complete => "complete",
+        Ended::TimeUp => "time was up",
+        Ended::Interrupted => "interrupted",
+        Ended::Failures => "stopped after a difference: --keep-going goes on",
+        Ended::Stuck => "stopped: a run did not come back",
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn word_of<S: Serializer>(why: &Ended, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(ended(*why))
 }
 
 /// How many seeds of each layer, if nobody says.

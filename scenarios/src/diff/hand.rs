@@ -406,6 +406,10 @@ impl Hand {
             other => other.to_string(),
         };
         self.broken.get_or_insert(error);
+        if self.open.is_none() {
+            // Nothing is left to be closed, after which it would be given up.
+            self.daemon = None;
+        }
         why
     }
 

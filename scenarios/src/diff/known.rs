@@ -53,7 +53,8 @@ impl Known {
 
     /// Whether children that join or leave change how requests are cut.
     pub(super) fn of_limits(scenario: &Scenario) -> Option<Self> {
-        let limits: Vec<_> = (0..scenario.disks()).map(|n| scenario.disk(n).limits).collect();
+        let limits = (0..scenario.disks()).map(|n| scenario.disk(n).limits);
+        let limits: Vec<_> = limits.map(|l| (l.request_alignment, l.max_transfer)).collect();
         limits.windows(2).any(|two| two[0] != two[1]).then_some(Self::KeepsLimits)
     }
 

@@ -20,6 +20,8 @@ use words::{answer, call_words};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Story {
     turns: Vec<Turn>,
+    /// The turns in which a child was refused for its length.
+    too_long: Vec<usize>,
     /// Whether it opened.
     opened: bool,
     media: Vec<Image>,
@@ -68,7 +70,12 @@ pub(super) enum Grain {
 
 impl Story {
     pub(super) fn of(run: &Finished) -> Self {
-        let mut story = Self { turns: Vec::new(), opened: true, media: run.media.clone() };
+        let mut story = Self {
+            turns: Vec::new(),
+            too_long: Vec::new(),
+            opened: true,
+            media: run.media.clone(),
+        };
         let mut seen = BTreeMap::new();
         for entry in &run.trace.entries {
             match (&entry.what, entry.request) {
@@ -85,7 +92,12 @@ impl Story {
                         Change::Added { name, .. } | Change::Removed { name, .. } => {
                             Some(name.to_string())
                         }
-                        Change::Refused(_) => None,
+                        Change::Refused(why) => {
+                            if why.contains(OTHER_LENGTH) {
+                                story.too_long.push(story.turns.len());
+                            }
+                            None
+                        }
                     };
                     story.begin(Began::Changed(name));
                 }
@@ -146,20 +158,27 @@ impl Story {
         self.opened
     }
 
-    /// Ends both where this one refuses a change of children that the other takes. Whether there is such a change.
+    /// Ends both where this one refuses a child of another length that the other takes. Whether there is such a one.
     pub(super) fn until_refusal(&mut self, theirs: &mut Self) -> bool {
         let both = self.turns.iter().zip(&theirs.turns);
         let refuses = |(one, other): (&Turn, &Turn)| {
             one.began == Began::Changed(None) && matches!(other.began, Began::Changed(Some(_)))
         };
         let Some(at) = both.map(refuses).position(|refuses| refuses) else { return false };
+        if !self.too_long.contains(&at) {
+            return false;
+        }
         self.cut(theirs, at);
         true
     }
 
     /// Ends both before the turn in which they part, if it begins with a failed read on behalf of a write, or of a repair,
     /// that is none of whole blocks: QEMU goes on. Whether there is such a turn.
-    pub(super) fn until_unread(&mut self, theirs: &mut Self) -> bool {
+    pub(super) fn until_unread(
+        &mut self,
+        theirs: &mut Self,
+        takes_blocks: impl Fn(u32) -> bool,
+    ) -> bool {
         let parts = self.turns.iter().zip(&theirs.turns).position(|(one, other)| one != other);
         let Some(at) = parts else { return false };
         let asked =
@@ -172,7 +191,14 @@ impl Story {
         let at_once = of(&self.turns[asked]);
         let is_read = matches!(self.turns[asked].began, Began::Asked(_, GuestOp::Read { .. }));
         let kind = at_once.or_else(|| self.turns[asked..at].iter().find_map(of));
-        if kind != Some(OpKind::Read) || is_read && at_once.is_some() {
+        if kind != Some(OpKind::Read) || is_read && at_once.is_some() || !takes_blocks(child) {
+            return false;
+        }
+        let theirs_at = &theirs.turns[at];
+        let writes = |call: &ChildCall| {
+            call.child == child && matches!(call.kind, OpKind::Write | OpKind::Read)
+        };
+        if theirs_at.began != self.turns[at].began || !theirs_at.asked.iter().any(writes) {
             return false;
         }
         self.cut(theirs, at);
@@ -255,6 +281,11 @@ impl Story {
     /// Each disk is asked the same, the same is reported, and requests have the same answers.
     fn parting_request(&self, theirs: &Self) -> Option<Parting> {
         let (one, other) = (self.answers_by_request(), theirs.answers_by_request());
+        if one.len() != other.len() {
+            let counts = |count: usize| format!("{count} requests are answered");
+            let reason = beside(&counts(one.len()), &counts(other.len()));
+            return Some(Parting { check: ANSWER, request: None, reason });
+        }
         if let Some(((id, one), (_, other))) = one.iter().zip(&other).find(|(a, b)| a != b) {
             let reason = beside(&answer(one), &answer(other));
             return Some(Parting { check: ANSWER, request: Some(*id), reason });
@@ -310,6 +341,8 @@ fn beside(ours: &str, theirs: &str) -> String {
     format!("ours: {ours}\nQEMU: {theirs}")
 }
 
+/// What the engine says of a child that has another length than the others.
+const OTHER_LENGTH: &str = " bytes long, the children of the quorum ";
 /// What can differ.
 pub(super) const OPENING: &str = "qemu opening";
 const ORDER: &str = "qemu order";

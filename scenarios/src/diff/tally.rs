@@ -3,7 +3,7 @@
 use super::Known;
 use serde::Serialize;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard},
 };
 
@@ -21,6 +21,8 @@ pub struct Tally {
     pub events: u64,
     /// Cases that met something that is known to differ, and were compared as far as it goes.
     pub known: BTreeMap<Known, u64>,
+    /// Requests that NBD cannot ask, and that were taken out of cases.
+    pub taken_out: u64,
     /// Cases that could not be compared, by the reason.
     pub left_out: BTreeMap<&'static str, u64>,
 }
@@ -38,10 +40,15 @@ impl Tallied {
     pub(super) fn add(&self, known: &[Known], rest: impl FnOnce(&mut Tally)) {
         let mut tally = self.tally();
         tally.cases += 1;
-        for known in known {
-            *tally.known.entry(*known).or_default() += 1;
+        for known in &BTreeSet::from_iter(known) {
+            *tally.known.entry(**known).or_default() += 1;
         }
         rest(&mut tally);
+    }
+
+    /// Adds requests that are not asked.
+    pub(super) fn take_out(&self, requests: u64) {
+        self.tally().taken_out += requests;
     }
 
     /// Adds a case that could not be compared.

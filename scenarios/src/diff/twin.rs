@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     fuzz::{Judge, attempt, guard},
-    model::Scenario,
+    model::{Action, Scenario},
     runner::{self, Engine, Finished, Opened, Opening, OpeningArray, Parts, Scratch},
 };
 use quorate_qemu::{Error, Program};
@@ -132,7 +132,9 @@ impl Twin {
     }
 
     fn try_compare(&self, scenario: &Scenario, scratch: &mut Scratch) -> Result<Both, NotCompared> {
+        let whole = requests(scenario);
         let scenario = case::suited(scenario).map_err(NotCompared::Unsuited)?;
+        self.tally.take_out(whole - requests(&scenario));
         if self.pace == Pace::Fast
             && let Some(why) = case::is_ordered(&scenario)
         {
@@ -184,7 +186,9 @@ impl Twin {
                 && one.until_change(&mut other)
             {
                 known.push(why);
-            } else if grain == Grain::Turns && one.until_unread(&mut other) {
+            } else if grain == Grain::Turns
+                && one.until_unread(&mut other, |child| takes_blocks(scenario, child))
+            {
                 known.push(Known::WritesUnread);
             }
         }
@@ -207,6 +211,17 @@ impl Twin {
             violation,
         })
     }
+}
+
+/// Whether a disk takes whole blocks only.
+fn takes_blocks(scenario: &Scenario, child: u32) -> bool {
+    scenario.disk(child).limits.request_alignment > 1
+}
+
+/// How many requests a scenario has.
+fn requests(scenario: &Scenario) -> u64 {
+    let steps = scenario.scripts().flatten();
+    steps.filter(|step| matches!(step, Action::Request { .. })).count() as u64
 }
 
 fn violated(

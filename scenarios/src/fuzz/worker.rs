@@ -83,7 +83,7 @@ impl Worker {
         let (source, scenario, token) = fuzz.case(seed);
         self.on_watch(Some(seed));
         let run = match &fuzz.judge {
-            Some(judge) => judge.judge(&scenario, &token, &mut self.scratch),
+            Some(judge) => super::judged(&**judge, &scenario, &token, &mut self.scratch),
             None => self.run(&fuzz, seed, &scenario, &token, &mut chunk.summary),
         };
         if matches!(run.verdict, Verdict::Panicked | Verdict::Internal) {

@@ -2,7 +2,7 @@
 
 use super::{Apart, NotShrunk, Property, Shrink};
 use crate::{
-    fuzz::{Judge, attempt},
+    fuzz::{Judge, attempt, judged},
     metamorphic,
     model::Scenario,
     runner::{Engine, Scratch},
@@ -110,7 +110,7 @@ impl Worker {
             let mut scratch = Scratch::default();
             for (scenario, look) in tasks {
                 let run = match &judge {
-                    Some(judge) => judge.judge(&scenario, &scenario.name, &mut scratch),
+                    Some(judge) => judged(&**judge, &scenario, &scenario.name, &mut scratch),
                     None => looked_at(&scenario, engine.as_ref(), look, &mut scratch),
                 };
                 if answers.send(run).is_err() {

@@ -2,13 +2,13 @@
 
 use super::quorate;
 use crate::iotests::qemu;
-use quorate_reports::Verdict;
+use quorate_reports::{Run, Verdict};
 use quorate_scenarios::{
     catalog,
     cli::exit,
     diff::{Pace, Twin, script, suited},
     expand,
-    fuzz::Judge,
+    fuzz::{self, Ended, Failed, Fuzz, Judge, Observer, OnFailure, Shard, Source, attempt},
     load,
     model::Scenario,
     runner::{self, Opening, Parts, Scratch},
@@ -16,6 +16,7 @@ use quorate_scenarios::{
 };
 use std::{
     fs,
+    num::NonZeroU64,
     os::unix::fs::PermissionsExt,
     path::Path,
     process::Command,
@@ -143,4 +144,49 @@ fn a_difference_is_shrunk_and_shown_with_qemus_own_tools() {
     let last = text.lines().last().unwrap_or_default();
     assert_eq!(said.status.code(), Some(0), "{text}\n{script}");
     assert!(last.starts_with("differs from quorate in"), "{text}");
+}
+
+/// Somebody who judges, and panics at one seed.
+struct Careless;
+
+impl Judge for Careless {
+    fn judge(&self, scenario: &Scenario, token: &str, scratch: &mut Scratch) -> Run {
+        assert_ne!(scenario.seed, 3, "this one is too much");
+        attempt::run(scenario, token, None, scratch, None)
+    }
+}
+
+#[test]
+fn a_judge_that_panics_is_told_and_the_others_are_judged() {
+    let mut heard = Panics::default();
+    let healthy = catalog::scenario("random-healthy").expect("it is in the catalog");
+    let fuzz = Fuzz {
+        sources: vec![Source { name: "healthy".into(), scenario: healthy }],
+        seeds: 0..8,
+        time: None,
+        jobs: 1,
+        shard: Shard { number: 1, count: NonZeroU64::MIN },
+        on_failure: OnFailure::KeepGoing,
+        failures_max: 10,
+        watchdog: Duration::from_secs(60),
+        samples: 0,
+        engine: None,
+        judge: Some(Arc::new(Careless)),
+    };
+    let outcome = fuzz::run(fuzz, &AtomicBool::new(false), &mut heard);
+    assert_eq!((outcome.ended, outcome.summary.runs()), (Ended::Complete, 8));
+    assert_eq!(heard.0, ["healthy:3 panicked"]);
+}
+
+/// What failed.
+#[derive(Default)]
+struct Panics(Vec<String>);
+
+impl Observer for Panics {
+    fn progressed(&mut self, _: u64, _: u64) {}
+
+    fn failed(&mut self, failed: &Failed) -> Option<String> {
+        self.0.push(format!("{} {}", failed.token, failed.run.verdict.word()));
+        None
+    }
 }

@@ -14,6 +14,11 @@ impl<C: Child> Daemon<C> {
     /// # Errors
     /// The daemon is gone, or busy without end.
     pub fn rest(&mut self) -> Result<(), Error> {
+        if self.call.is_none() {
+            // What it sleeps upon is not to be seen: it is asked, and again, as one round of its loop may lead to another.
+            self.settle()?;
+            return self.settle();
+        }
         let looks_max = LOOKS_QUICK + self.patience.as_micros() / NAP.as_micros();
         let mut looks = 0;
         while looks < looks_max {
@@ -21,10 +26,11 @@ impl<C: Child> Daemon<C> {
             if matches!(state, None | Some(b'Z' | b'X')) {
                 return Err(self.died());
             }
-            let arrived = self.take_in(Duration::ZERO)?;
-            if arrived {
+            // First whether it sleeps: what it has sent before it did is there by then.
+            let sleeps = state == Some(b'S') && !self.goes_on();
+            if self.take_in(Duration::ZERO)? {
                 looks = 0;
-            } else if state == Some(b'S') && !self.goes_on() {
+            } else if sleeps {
                 return Ok(());
             } else if looks < LOOKS_QUICK {
                 thread::yield_now();

@@ -102,7 +102,8 @@ fn alike(calls: &[ChildCall]) -> Vec<Vec<&ChildCall>> {
 fn flag_words(flags: Flags) -> String {
     let fua = if flags.fua { " fua" } else { "" };
     let unmap = if flags.may_unmap { " unmap" } else { "" };
-    format!("{fua}{unmap}")
+    let fast = if flags.no_fallback { " no-fallback" } else { "" };
+    format!("{fua}{unmap}{fast}")
 }
 
 fn named(data: Payload) -> String {
