@@ -15,6 +15,8 @@ pub enum Known {
     TakesOtherLengths,
     /// A child that cannot read what lies around a write (D6).
     WritesUnread,
+    /// Reports of one node in one round of QEMU's loop.
+    MergesReports,
     /// Children that can do other things join or leave.
     KeepsLimits,
     /// A threshold beyond 32 bits (S15, D7).
@@ -78,6 +80,10 @@ impl Known {
             Self::WritesUnread => {
                 "QEMU goes on with a write although a child could not read what lies around it, and writes what it has \
                  not read; the engine has the child fail"
+            }
+            Self::MergesReports => {
+                "QEMU's monitor lets the last of several reports of a node pass that come in one round of its loop, \
+                 as the pieces of a request may do whose children answer at once"
             }
             Self::KeepsLimits => {
                 "QEMU cuts requests by what the children could do with which it opened the array, and the engine by \

@@ -13,7 +13,7 @@ use quorate_reports::{
     GuestOp, Outcome, RequestId, What, qapi,
     trace::{Answer, Change, ChildCall},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use words::{answer, call_words};
 
 /// What an array did.
@@ -213,6 +213,36 @@ impl Story {
         true
     }
 
+    /// Forgets events that QEMU's monitor has merged with a later one: of each node, and of all failures, the last within
+    /// one round of its loop passes. Whether there are such.
+    pub(super) fn forget_merged(&mut self, theirs: &Self) -> bool {
+        let keys: BTreeSet<Option<String>> = self.events().map(teller).collect();
+        let mut merged = false;
+        for key in keys {
+            let of = |story: &Self| -> Vec<Event> {
+                story.events().filter(|event| teller(event) == key).cloned().collect()
+            };
+            let (ours, passed) = (of(self), of(theirs));
+            let mut rest = ours.iter();
+            let is_part = passed.iter().all(|event| rest.any(|other| other == event));
+            if ours == passed || !is_part || ours.last() != passed.last() {
+                continue;
+            }
+            merged = true;
+            let mut passed = passed.into_iter().peekable();
+            for turn in &mut self.turns {
+                turn.events.retain(|event| {
+                    teller(event) != key || passed.next_if(|next| next == event).is_some()
+                });
+            }
+        }
+        merged
+    }
+
+    fn events(&self) -> impl Iterator<Item = &Event> {
+        self.turns.iter().flat_map(|turn| &turn.events)
+    }
+
     /// Ends both after so many turns. What disks hold thereafter is not known.
     fn cut(&mut self, theirs: &mut Self, turns: usize) {
         for story in [self, theirs] {
@@ -319,6 +349,14 @@ impl Story {
         let disk = disks.map(|(one, other)| one == other).position(|same| !same)?;
         let reason = format!("c{disk} holds other bytes at the end");
         Some(Parting { check: MEDIA, request: None, reason })
+    }
+}
+
+/// What QEMU's monitor limits an event by: the node that is reported; nothing for failures, which have one limit.
+fn teller(event: &Event) -> Option<String> {
+    match event {
+        Event::ReportBad { node_name, .. } => Some(node_name.to_string()),
+        Event::Failure { .. } | Event::Mismatch { .. } => None,
     }
 }
 

@@ -190,6 +190,8 @@ impl Twin {
                 && one.until_unread(&mut other, |child| takes_blocks(scenario, child))
             {
                 known.push(Known::WritesUnread);
+            } else if grain == Grain::Requests && one.forget_merged(&other) {
+                known.push(Known::MergesReports);
             }
         }
         // What does not open on one side has nothing to compare.
