@@ -54,13 +54,17 @@ impl<'a> Call<'a> {
         self.faults(case).any(|(_, firing)| firing.delay == Delay::Never)
     }
 
-    /// The answer as it counts in a vote: one of another length than was asked for is a failure.
+    /// The answer as it counts in a vote: one of another length than was asked for is a failure, and so is a status of
+    /// nothing.
     pub(super) fn reply(&self) -> Option<Reply<Payload>> {
         self.answered.map(|(_, answer)| match answer {
             Answer::Data(Ok(payload)) if payload.bytes != self.call.bytes => Err(Errno::EIO),
             Answer::Data(reply) => *reply,
             Answer::Done(reply) => reply.map(|()| Payload::default()),
             Answer::Length(reply) => reply.map(|bytes| Payload { bytes, hash: 0 }),
+            Answer::Status(Ok(extent)) if extent.bytes == 0 && self.call.bytes > 0 => {
+                Err(Errno::EIO)
+            }
             Answer::Status(reply) => {
                 reply.map(|extent| Payload { bytes: extent.bytes, hash: extent.kind as u64 })
             }

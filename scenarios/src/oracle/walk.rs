@@ -227,6 +227,10 @@ impl<'a> Walk<'a> {
             Answer::Data(reply) => *reply,
             Answer::Done(reply) => reply.map(|()| Payload::default()),
             Answer::Length(reply) => reply.map(|bytes| Payload { bytes, hash: 0 }),
+            // So is a status of nothing.
+            Answer::Status(Ok(extent)) if extent.bytes == 0 && part.ask.bytes > 0 => {
+                Err(Errno::EIO)
+            }
             Answer::Status(reply) => {
                 reply.map(|extent| Payload { bytes: extent.bytes, hash: extent.kind as u64 })
             }
